@@ -103,8 +103,12 @@
 	  "a lease ends before what its member has sent is decided")                               \
 	X(OLD_LEASE_AFTER_MOVE, "core/log/outstanding.c",                                          \
 	  "a lease from before a seek settles an event that was taken again")                      \
+	X(DELAY_NOT_WAITED, "core/group/share_terms.c",                                            \
+	  "what has a delay of its own is handed out before it is over")                           \
 	X(EXPIRED_HANDED_OUT, "core/group/share_terms.c",                                          \
 	  "what expires while it waits for a member is handed out")                                \
+	X(EXPIRED_STAYS_LEASED, "core/pipeline/share_poll.c",                                      \
+	  "what expires before its member polls it waits for the end of its lease")                \
 	X(TERMS_NOT_KEPT, "core/log/outstanding.c",                                                \
 	  "what an event may wait for and until when is not known after a crash")                  \
 	X(DELETED_SCHEMA_LIVES, "core/log/schemas_save.c",                                         \

@@ -21,7 +21,7 @@ bool wr_share_is_expired(const struct wr_share *s, const struct wr_share_event *
 
 bool wr_share_is_delayed(const struct wr_share *s, const struct wr_share_event *e)
 {
-	return e->not_before_ns > s->append_ns;
+	return e->not_before_ns > s->append_ns && !WR_BUG(DELAY_NOT_WAITED);
 }
 
 void wr_share_watch(struct wr_share *s, struct wr_share_event *e)

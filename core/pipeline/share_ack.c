@@ -212,6 +212,19 @@ int wr_sharing_reject(struct weir_member *m, const struct weir_item *item,
 	return 0;
 }
 
+bool wr_sharing_ask(struct weir_member *m, uint64_t seq, uint32_t generation, uint64_t due_ns)
+{
+	struct wr_member_sharing *s = m->sharing;
+	if (wr_spsc_room(&s->asks_ring) == 0)
+		return false;
+	s->asks[wr_spsc_push_index(&s->asks_ring, 0)] =
+		(struct wr_lease_ask){.seq = seq, .due_ns = due_ns, .generation = generation};
+	wr_spsc_push(&s->asks_ring, 1);
+	wr_publish_u64(&m->released, ++m->released_own); /* N2 */
+	wr_park_notify(&m->pipeline->group_parker);
+	return true;
+}
+
 int weir_extend(struct weir_member *m, const struct weir_item *item, uint64_t lease_ns)
 {
 	struct wr_member_sharing *s = m->sharing;
@@ -223,13 +236,8 @@ int weir_extend(struct weir_member *m, const struct weir_item *item, uint64_t le
 	struct wr_in_hand *held = held_of(m, item);
 	if (held == NULL || held->due_ns <= now_ns)
 		return WEIR_E_FENCED;
-	if (wr_spsc_room(&s->asks_ring) == 0)
+	if (!wr_sharing_ask(m, held->seq, held->generation, now_ns + lease_ns))
 		return WEIR_E_AGAIN;
 	held->due_ns = now_ns + lease_ns;
-	s->asks[wr_spsc_push_index(&s->asks_ring, 0)] = (struct wr_lease_ask){
-		.seq = held->seq, .due_ns = held->due_ns, .generation = held->generation};
-	wr_spsc_push(&s->asks_ring, 1);
-	wr_publish_u64(&m->released, ++m->released_own); /* N2 */
-	wr_park_notify(&m->pipeline->group_parker);
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/erase.h"
 #include "core/pipeline/hand_out.h"
 #include "core/pipeline/sharing.h"
@@ -198,13 +199,22 @@ static void fill_gap(struct weir_member *m, const struct wr_grant *grant, struct
 	};
 }
 
-/* Those whose lease or whose time is over, or that a seek has overtaken, are the group's. */
-static const struct wr_grant *next_grant(struct wr_member_sharing *s, uint64_t now_ns)
+/*
+ * Those whose lease or whose time is over, or that a seek has overtaken, are the group's. Of one
+ * whose time is over the lease goes on: that ends now, since the events of its key, and its dead
+ * letter, wait for it.
+ */
+static const struct wr_grant *next_grant(struct weir_member *m, uint64_t now_ns)
 {
+	struct wr_member_sharing *s = m->sharing;
 	while (wr_spsc_ready(&s->grants_ring) > 0) {
 		const struct wr_grant *grant = &s->grants[wr_spsc_pop_index(&s->grants_ring, 0)];
-		if (grant->polled_until_ns > now_ns && grant->generation >= s->first_generation)
+		bool is_mine = grant->generation >= s->first_generation;
+		if (is_mine && grant->polled_until_ns > now_ns)
 			return grant;
+		if (is_mine && grant->due_ns > now_ns && !WR_BUG(EXPIRED_STAYS_LEASED) &&
+		    !wr_sharing_ask(m, grant->seq, grant->generation, now_ns))
+			return NULL; /* later */
 		wr_spsc_pop(&s->grants_ring, 1);
 	}
 	return NULL;
@@ -240,7 +250,7 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 	uint32_t count = 0;
 	const struct wr_grant *grant = NULL;
 	while (count < items_max && s->held_count <= s->held_mask / 2 &&
-	       (grant = next_grant(s, now_ns)) != NULL) {
+	       (grant = next_grant(m, now_ns)) != NULL) {
 		if (!stands_at(m, grant->place)) {
 			if (count > 0)
 				break;

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/log/suspects.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
@@ -228,7 +229,7 @@ static int follow(struct weir_pipeline *p, struct wr_sharing *sharing)
 /* By the member's clock. */
 static uint64_t polled_until_ns(const struct wr_share *share, const struct wr_share_event *e)
 {
-	if (e->expires_ns == 0)
+	if (e->expires_ns == 0 || WR_BUG(EXPIRED_HANDED_OUT))
 		return e->due_ns;
 	return wr_min_u64(e->due_ns, share->now_ns + (e->expires_ns - share->append_ns));
 }

@@ -250,6 +250,8 @@ uint32_t wr_settled_write(const struct wr_settled *settled, uint32_t count, uint
 			  uint8_t *to);
 /* Whether the member may still act on an item that it polled. */
 bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uint64_t now_ns);
+/* Tells the group when a lease is to end. False: no room, later. */
+bool wr_sharing_ask(struct weir_member *m, uint64_t seq, uint32_t generation, uint64_t due_ns);
 
 /* ---- among the member's own files ---- */
 

@@ -24,6 +24,11 @@
 #define KEYED_SENT(value, offset, key)                                                             \
 	"1 1 invoke send value=" value " key=" key " topic=1\n"                                    \
 	"2 1 ok send value=" value " key=" key " topic=1 offset=" offset " level=3\n"
+/* Sent at 1, and known to be there at 2. */
+#define TIMED(terms)                                                                               \
+	"1 1 ok subscribe topic=1 group=2 level=1 keyed\n"                                         \
+	"1 1 invoke send value=1 key=5 topic=1 " terms "\n"                                        \
+	"2 1 ok send value=1 key=5 topic=1 offset=11 level=3\n"
 #define KILLED(cut) "20 0 info crash level=2\n21 0 ok recover offset=" cut "\n"
 #define CUT(cut) "20 0 info crash level=3\n21 0 ok recover offset=" cut "\n"
 
@@ -379,6 +384,26 @@ const struct case_of_rule cases[] = {
 	 KEYED KEYED_SENT("1", "11", "5") KEYED_SENT("2", "12", "5")
 		 LEASED("10", "2", "1", "11", "5", "1", "50")
 			 LEASED("10", "2", "2", "12", "5", "1", "50")},
+
+	{RULE_TOO_EARLY, true, NULL,
+	 TIMED("delay=2000") LEASED("1998", "2", "1", "11", "5", "1", "90")},
+	{RULE_TOO_EARLY, false, "by the log's clock it may be over",
+	 TIMED("delay=2000") LEASED("1999", "2", "1", "11", "5", "1", "90")},
+	{RULE_TOO_EARLY, false, "it was sent in the life before",
+	 TIMED("delay=90") KILLED("11") LEASED("22", "2", "1", "11", "5", "1", "90")},
+	{RULE_TOO_EARLY, true, "the queue has the longer one",
+	 TIMED("delay=2") "3 1 ok subscribe topic=1 group=2 level=1 delay=50 keyed\n" LEASED(
+		 "12", "2", "1", "11", "5", "1", "90")},
+
+	{RULE_TOO_LATE, true, NULL, TIMED("lives=5") LEASED("13", "2", "1", "11", "5", "1", "90")},
+	{RULE_TOO_LATE, false, "by the log's clock it may not be over",
+	 TIMED("lives=5") LEASED("12", "2", "1", "11", "5", "1", "90")},
+	{RULE_TOO_LATE, true, "the queue has the shorter one",
+	 TIMED("lives=9") "3 1 ok subscribe topic=1 group=2 level=1 lives=4 keyed\n" LEASED(
+		 "13", "2", "1", "11", "5", "1", "90")},
+	{RULE_TOO_LATE, false, "it was redriven",
+	 TIMED("lives=5") "9 2 ok dead value=1 topic=9 group=2\n9 0 ok redrive value=1\n" LEASED(
+		 "13", "2", "1", "11", "5", "1", "90")},
 
 	{RULE_DEAD_AND_ALIVE, true, NULL,
 	 GROUP THREE POLLED("2", "1", "11", "1",

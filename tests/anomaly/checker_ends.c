@@ -91,6 +91,13 @@ static void check_duplicate(struct checker *c, const struct value *v)
 
 /* --- lost ------------------------------------------------------------------------------------- */
 
+static bool is_expired(const struct checker *c, uint32_t group, uint32_t entry)
+{
+	const struct gv *gv = checker_find(&c->gv_at, &c->gvs, group, entry);
+
+	return gv != NULL && gv->expired;
+}
+
 /* Somebody who is known to read from below this offset on has read a higher one. */
 static bool was_passed(struct checker *c, const struct entry *e)
 {
@@ -103,7 +110,8 @@ static bool was_passed(struct checker *c, const struct entry *e)
 			continue;
 		if (row->start <= e->offset && e->offset < row->polled_max &&
 		    e->offset >= checker_group(c, row->group)->seek_below &&
-		    !checker_is_excused(c, row, e->offset))
+		    !checker_is_excused(c, row, e->offset) &&
+		    !is_expired(c, row->group, checker_index(&c->entries, e)))
 			return true;
 	}
 	return false;
@@ -165,13 +173,6 @@ static uint32_t known_since(const struct checker *c, const struct value *v)
 			line = a->end_line;
 	}
 	return line;
-}
-
-static bool is_expired(const struct checker *c, uint32_t group, uint32_t entry)
-{
-	const struct gv *gv = checker_find(&c->gv_at, &c->gvs, group, entry);
-
-	return gv != NULL && gv->expired;
 }
 
 /* True: the group need not have got the event, as far as anybody can say. */

@@ -96,8 +96,10 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 	else if ((op->flags & HISTORY_REDELIVERED) == 0)
 		checker_found(c, RULE_UNMARKED_REDELIVERY, line, gv->delivered_line);
 	gv->delivered_line = line;
-	if (g->shared)
+	if (g->shared) {
+		checker_terms(c, g, line, life);
 		checker_lease(c, g, line, life);
+	}
 }
 
 /* --- given back ------------------------------------------------------------------------------- */

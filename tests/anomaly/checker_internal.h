@@ -80,6 +80,7 @@ struct group {
 	uint64_t seek_below;          /* the highest target of a seek */
 	uint32_t loose_life;          /* in which somebody sought; TABLE_NONE */
 	uint32_t seeks, seeks_so_far; /* the second as the groups are gone through */
+	uint64_t delay, lives;        /* of a queue's events */
 	uint8_t gate;
 	bool shared, keyed, gaps;
 };
@@ -242,6 +243,9 @@ void checker_die(struct checker *c, uint32_t line, uint32_t life);
 /* It was handed out, or acknowledged: not if it is dead. */
 void checker_alive(struct checker *c, struct gv *gv, const struct entry *e, uint32_t line,
 		   uint32_t life);
+
+/* checker_terms.c: it was leased, neither before its time nor behind it. */
+void checker_terms(struct checker *c, const struct group *g, uint32_t line, uint32_t life);
 
 /* checker_ends.c */
 bool checker_is_excused(const struct checker *c, const struct row *row, uint64_t offset);

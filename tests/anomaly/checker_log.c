@@ -173,6 +173,8 @@ static void take_subscribe(struct checker *c, const struct history_op *op)
 	g->gate = op->level;
 	g->shared = (op->flags & (HISTORY_SHARED | HISTORY_KEYED)) != 0;
 	g->keyed = (op->flags & HISTORY_KEYED) != 0;
+	g->delay = op->delay;
+	g->lives = op->lives;
 }
 
 static void take_gap(struct checker *c, const struct history_op *op)
@@ -198,13 +200,15 @@ static void take_assign(struct checker *c, const struct history_op *op, uint32_t
 	(void)checker_row(c, op->group, place);
 }
 
-/* Where operations say a place without a value: what stands there. */
+/* Where operations say a place, most of them without a value: what stands there. */
 static void take_place(struct checker *c, uint32_t line, uint32_t life)
 {
 	const struct history_op *op = checker_op(c, line);
 	uint32_t place = checker_place(c, op->topic, op->partition);
 
-	*(uint32_t *)list_get(&c->op_entry, line) = checker_find_entry(c, place, op->offset, life);
+	*(uint32_t *)list_get(&c->op_entry, line) =
+		op->value != 0 ? observe(c, line, life)
+			       : checker_find_entry(c, place, op->offset, life);
 	if (op->f == HISTORY_PROGRESS || op->f == HISTORY_COMMIT)
 		(void)checker_row(c, op->group, place);
 }

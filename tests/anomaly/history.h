@@ -19,6 +19,8 @@
  *   offset      where it stands in its partition (in weir: the sequence)
  *   end         gap: one beyond the last that is missing; a poll that leases: until when
  *   call        what is done at once: the events of one call, or of one transaction (f = txn)
+ *   delay       send, subscribe: who leases gets it not before so long after it was appended
+ *   lives       likewise: not later; 0: however old
  *   level       send, commit: how safe, 1 memory, 2 written, 3 durable; subscribe: the gate;
  *               crash: what is left, 2 of a process that died, 3 of a power cut
  *   redelivered the poll said that it may have been handed out before
@@ -46,7 +48,9 @@ enum history_type {
 
 /* X(NAME, word, fields) */
 #define HISTORY_F_MAP(X)                                                                           \
-	X(SEND, "send", "value key dedup topic partition offset call level; atomic present")       \
+	X(SEND, "send",                                                                            \
+	  "value key dedup topic partition offset call level delay lives; atomic "                 \
+	  "present")                                                                               \
 	X(POLL, "poll", "value key topic partition offset group generation call end; redelivered") \
 	X(SCAN, "scan", "value key topic partition offset call: a reader of no group")             \
 	X(GAP, "gap", "topic partition offset end group generation call")                          \
@@ -56,14 +60,14 @@ enum history_type {
 	X(RELEASE, "release", "topic partition offset group: a lease is given back")               \
 	X(EXTEND, "extend", "topic partition offset group end: a lease is longer")                 \
 	X(EXPIRE, "expire",                                                                        \
-	  "topic partition offset group: too old for it, lawfully not handed out")                 \
+	  "value topic partition offset group: too old for it, lawfully not handed out")           \
 	X(DEAD, "dead",                                                                            \
 	  "value topic partition offset group: into the dead letters that `topic` is")             \
 	X(REDRIVE, "redrive", "value: from the dead letters back")                                 \
 	X(COMMIT, "commit", "topic partition offset group generation level: all below is settled") \
 	X(PROGRESS, "progress", "topic partition offset group generation: the log says so")        \
 	X(ASSIGN, "assign", "topic partition offset group generation: where it begins")            \
-	X(SUBSCRIBE, "subscribe", "topic offset group level; shared keyed")                        \
+	X(SUBSCRIBE, "subscribe", "topic offset group level delay lives; shared keyed")            \
 	X(LEAVE, "leave", "group: its leases are over")                                            \
 	X(REWIND, "rewind", "group: what it was handed and has not settled comes again")           \
 	X(SEEK, "seek", "group offset: where to")                                                  \
@@ -107,6 +111,8 @@ struct history_op {
 	uint64_t dedup;
 	uint64_t offset;
 	uint64_t end;
+	uint64_t delay;
+	uint64_t lives;
 	uint32_t process;
 	uint32_t topic;
 	uint32_t partition;

@@ -295,6 +295,57 @@ static bool edit_lease(struct plot *p)
 	return true;
 }
 
+/* The send of what is leased there, if it was sent once, in the same life, and some time before. */
+static uint32_t send_of(struct plot *p, uint32_t line)
+{
+	const struct history_op *poll = plot_op(p, line);
+	uint32_t found = TABLE_NONE;
+
+	for (uint32_t i = line; i-- > 0;) {
+		const struct history_op *op = plot_op(p, i);
+		if (op->f == HISTORY_RECOVER)
+			break;
+		if (op->f == HISTORY_SEND && op->type == HISTORY_INVOKE && op->value == poll->value)
+			found = i;
+	}
+	return found;
+}
+
+static bool is_timely_lease(struct plot *p, uint32_t line)
+{
+	const struct history_op *poll = plot_op(p, line);
+
+	if (poll->end == 0 || send_of(p, line) == TABLE_NONE)
+		return false;
+	for (uint32_t i = 0; i < history_count(p->to); i++) {
+		const struct history_op *op = plot_op(p, i);
+		if (op->f == HISTORY_REDRIVE && op->value == poll->value)
+			return false;
+	}
+	return true;
+}
+
+static bool edit_terms(struct plot *p, enum rule rule)
+{
+	uint32_t line = plot_find(p, HISTORY_POLL, HISTORY_OK, is_timely_lease);
+
+	if (line == TABLE_NONE)
+		return false;
+	const struct history_op *poll = plot_op(p, line);
+	struct history_op *sent = plot_op(p, send_of(p, line));
+	uint64_t answered_ns = poll->time, waited_ns = poll->time - sent->time;
+	for (uint32_t i = line; i-- > 0;)
+		if (plot_op(p, i)->value == poll->value && plot_op(p, i)->offset == poll->offset)
+			answered_ns = plot_op(p, i)->time;
+	if (rule == RULE_TOO_EARLY)
+		sent->delay = 2 * waited_ns + 2;
+	else if (poll->time - answered_ns < 4)
+		return false;
+	else
+		sent->lives = (poll->time - answered_ns) / 2 - 1;
+	return true;
+}
+
 /* --- dead letters, states --------------------------------------------------------------------- */
 
 static bool edit_dead(struct plot *p)
@@ -369,6 +420,9 @@ bool plant_edit(struct plot *p, enum rule rule)
 		return edit_mark(p);
 	case RULE_LEASED_TWICE:
 		return edit_lease(p);
+	case RULE_TOO_EARLY:
+	case RULE_TOO_LATE:
+		return edit_terms(p, rule);
 	case RULE_DEAD_AND_ALIVE:
 		return edit_dead(p);
 	case RULE_DEAD_AND_GONE:

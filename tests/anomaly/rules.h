@@ -104,6 +104,12 @@
 	X(KEY_IN_FLIGHT, "key-in-flight", false,                                                   \
 	  "keyed leases: an event of a key was handed out while another call's of it was "         \
 	  "leased")                                                                                \
+	X(TOO_EARLY, "too-early", false,                                                           \
+	  "an event was leased before its delay was over, or its queue's, by a clock that is "     \
+	  "at most a thousandth faster. Not where a recovery lies between")                        \
+	X(TOO_LATE, "too-late", false,                                                             \
+	  "an event was leased when its time to live was over, or its queue's, by a clock of "     \
+	  "half the speed. Not where a recovery lies between, not after a redrive")                \
 	X(DEAD_AND_ALIVE, "dead-and-alive", false,                                                 \
 	  "an event is in the dead letters of a group, and was acknowledged or handed out "        \
 	  "by it afterwards. Not after a redrive; nor by an owner from before, who is still to "   \

@@ -98,7 +98,12 @@
 	X(LEASE_NOT_DRAINED, unit_share, "share::everything_is_had_by_one_and_settled_once")       \
 	X(OLD_LEASE_AFTER_MOVE, unit_outstanding,                                                  \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(DELAY_NOT_WAITED, weir_anomaly, "too-early")                                             \
+	X(DELAY_NOT_WAITED, unit_share, "share::everything_is_had_by_one_and_settled_once")        \
+	X(EXPIRED_HANDED_OUT, weir_anomaly, "too-late")                                            \
 	X(EXPIRED_HANDED_OUT, unit_share, "share::everything_is_had_by_one_and_settled_once")      \
+	X(EXPIRED_STAYS_LEASED, unit_queue_terms,                                                  \
+	  "queue_terms::what_expires_before_it_is_polled_holds_its_key_back_no_longer")            \
 	X(TERMS_NOT_KEPT, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")  \
 	X(DELETED_SCHEMA_LIVES, sim_pipeline, "a recovery finds another registry")                 \
 	X(DEAD_HANDED_OUT, sim_pipeline, "handed out, and given up")                               \

@@ -110,9 +110,10 @@ struct oracle_shared {
 	bool dead; /* it was rejected as dead */
 	uint32_t generation;
 	uint32_t attempts;
-	uint64_t counted_seq; /* the record that counted the last attempt */
-	uint64_t place;       /* of its copy further on; 0: it lies where it was */
-	uint64_t copy;        /* likewise, also when it counts no more */
+	uint64_t counted_seq;               /* the record that counted the last attempt */
+	uint64_t place;                     /* of its copy further on; 0: it lies where it was */
+	uint64_t copy;                      /* likewise, also when it counts no more */
+	uint64_t not_before_us, expires_us; /* append time */
 	/* In this life: by whom it was handed out last, until when, and what he said of it. */
 	uint32_t holder; /* 0: nobody has it */
 	uint64_t leased_until_ns;
@@ -297,6 +298,8 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 bool oracle_queues_need(uint64_t place);
 /* Where an event of a queue lies. */
 uint64_t oracle_queue_place(uint32_t subscription, uint64_t seq);
+/* A record says so of an event: its time to live was over. */
+bool oracle_queue_is_expired(const struct oracle_shared *e, uint64_t seq, uint64_t record_seq);
 void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked);
 void oracle_queue_start(uint32_t subscription, uint64_t start_seq);
 /* All is folded anew from the first record on; what lies above last_seq never was. */

@@ -138,6 +138,8 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 		struct oracle_shared *e = &q->events[event.seq];
 		e->state = ORACLE_OUTSTANDING;
 		e->generation = q->first_generation;
+		e->not_before_us = event.not_before_us;
+		e->expires_us = event.expires_us;
 		next = event.seq + 1;
 	}
 	for (; next < to; next++)
@@ -193,6 +195,12 @@ static void fold_suspects(uint64_t seq, uint32_t s, const struct wr_reject *r)
 static void check_settle(uint32_t s, uint64_t seq, uint64_t event_seq)
 {
 	const struct oracle_shared *e = &oracle.queues[s].events[event_seq];
+
+	if (e->acked_generation != e->generation && oracle_queue_is_expired(e, event_seq, seq) &&
+	    !world.queues[s].has_dead_letters) {
+		world_say_expired(s, event_seq);
+		return;
+	}
 
 	/* Who was to be handed what was erased settled it unseen; and nothing is copied of it. */
 	if (e->acked_generation == e->generation || oracle_is_erased(event_seq))
@@ -329,35 +337,6 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 	move_position(s, checked);
 	if (checked)
 		world_sometimes(SOMETIMES_CARRIED);
-}
-
-/* Of an event that is outstanding, and given up: so none has two, and none is of two events. */
-void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked)
-{
-	struct weir_item item = {.record = view->head, .record_bytes = view->head->bytes};
-	struct weir_origin origin = {.subscription = UINT32_MAX};
-
-	(void)weir_item_origin(&item, &origin);
-	uint32_t s = origin.subscription;
-	if (s >= WORLD_SUBSCRIPTIONS || !world.queues[s].has_dead_letters)
-		world_fail("a dead letter of a queue that has none", seq, s);
-	world_check(!checked || !oracle_is_erased(origin.sequence),
-		    "a dead letter of an event that was erased", seq, origin.sequence);
-	const struct oracle_record *of = &oracle.records[origin.sequence];
-	const struct oracle_shared *e = &oracle.queues[s].events[origin.sequence];
-	world_check(origin.sequence < oracle.queues[s].frontier && e->state == ORACLE_OUTSTANDING,
-		    "a dead letter of an event that is not outstanding", seq, origin.sequence);
-	world_check(e->dead || (world.queues[s].attempts_max != 0 &&
-				e->attempts >= world.queues[s].attempts_max),
-		    "a dead letter of an event that is not given up", seq, origin.sequence);
-	world_check(origin.attempts == e->attempts && origin.topic == of->topic &&
-			    origin.partition == of->partition && origin.epoch == of->epoch &&
-			    oracle_is_copy(of, view),
-		    "a dead letter that is not its event's", seq, origin.sequence);
-	oracle.letter_seq = seq;
-	oracle.letter_of_seq = origin.sequence;
-	if (checked)
-		world_sometimes(SOMETIMES_DEAD_LETTER);
 }
 
 void oracle_queues_fold_anew(uint64_t last_seq)

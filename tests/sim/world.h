@@ -143,6 +143,8 @@ struct world_queue {
 	uint64_t lease_ns;
 	uint64_t retry_delay_min_ns;
 	uint64_t retry_delay_max_ns;
+	uint64_t delay_ns;
+	uint64_t time_to_live_ns; /* 0: none is too old */
 };
 
 /* What a seed has, where events of partitions fail. */
@@ -240,6 +242,7 @@ struct world {
 	uint64_t trace_hash;
 	uint32_t topics[WORLD_TOPICS_MAX];
 	bool has_queues;
+	bool has_terms; /* and their events are not for at once, or not for ever */
 	struct world_queue queues[WORLD_SUBSCRIPTIONS];
 	bool queue_is_set[WORLD_SUBSCRIPTIONS]; /* in this life */
 	bool has_tries;
@@ -408,6 +411,7 @@ void world_say_left(const struct world_member *m);
 void world_say_settled(const struct world_member *m, uint64_t sequence, enum weir_level level);
 void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq);
 void world_say_redriven(uint64_t sequence);
+void world_say_expired(uint32_t subscription, uint64_t sequence);
 void world_say_commit(const struct world_member *m, enum weir_level level);
 void world_say_seek(uint32_t subscription, enum history_type type, uint64_t target);
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq);
@@ -484,6 +488,8 @@ bool world_handlers_draw(struct world_member *m, struct weir_member_options *o);
 /* world_queues.c */
 /* Which subscriptions are queues in this seed, and how they are. */
 void world_queues_begin(void);
+/* Gives an event terms, perhaps. */
+void world_queues_event(uint64_t hash, struct weir_delivery *delivery, struct weir_event *event);
 static inline bool world_is_queue(uint32_t subscription)
 {
 	return world.queues[subscription].order != WEIR_ORDER_PARTITION;

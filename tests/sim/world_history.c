@@ -60,6 +60,10 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 			.call = t->call,
 			.flags = t->first_k < t->last_k ? HISTORY_ATOMIC : 0,
 		};
+		if (type == HISTORY_INVOKE && event.delivery != NULL) {
+			op.delay = event.delivery->delay_ns;
+			op.lives = event.delivery->time_to_live_ns;
+		}
 		if (type == HISTORY_OK)
 			op.level = (uint8_t)level;
 		if (type == HISTORY_OK && sequence != 0 && k == t->first_k) {
@@ -263,6 +267,8 @@ void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t star
 				.topic = topic,
 				.offset = start_seq,
 				.group = subscription + 1,
+				.delay = world.queues[subscription].delay_ns,
+				.lives = world.queues[subscription].time_to_live_ns,
 				.flags = flags,
 				.level = (uint8_t)oracle.subscriptions[subscription].gate});
 }
@@ -289,6 +295,20 @@ void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_se
 				.topic = WORLD_DEAD,
 				.partition = oracle.records[letter_seq].partition,
 				.offset = letter_seq,
+				.group = subscription + 1});
+}
+
+/* Too old, and there is no place for dead letters. */
+void world_say_expired(uint32_t subscription, uint64_t sequence)
+{
+	const struct oracle_record *o = &oracle.records[sequence];
+
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_EXPIRE,
+				.value = value_of(o->source, o->k),
+				.topic = o->topic,
+				.partition = o->partition,
+				.offset = sequence,
 				.group = subscription + 1});
 }
 

@@ -44,6 +44,7 @@ void world_event_of(uint32_t source, uint32_t k, struct weir_event *event)
 	static uint8_t payloads[EVENTS_AT_ONCE + 2][PAYLOAD_MAX];
 	static struct weir_header headers[EVENTS_AT_ONCE + 2];
 	static uint8_t ids[EVENTS_AT_ONCE + 2][8];
+	static struct weir_delivery deliveries[EVENTS_AT_ONCE + 2];
 	static uint32_t turn;
 	uint64_t h = mix(mix(world.seed + source) + k);
 	uint32_t place = turn++ % (EVENTS_AT_ONCE + 2);
@@ -60,6 +61,7 @@ void world_event_of(uint32_t source, uint32_t k, struct weir_event *event)
 		event->ends_key = h % WORLD_TOPICS == WORLD_VERSIONED && (h >> 52 & 15) == 0;
 	}
 	world_filters_event(h, &headers[place], event);
+	world_queues_event(h, &deliveries[place], event);
 	memset(payload, (int)(h >> 48), event->payload_bytes);
 	world_erasure_payload(source, k, payload, &event->payload_bytes);
 	wr_put_u32(payload, source);

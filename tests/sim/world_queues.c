@@ -10,6 +10,9 @@
 #define SWARM_SEED_ONE_IN 4u
 #define IN_FLIGHT_MAX 16u
 #define MS_NS 1000000u
+#define TERMS_ONE_IN 3u /* have none */
+#define DELAY_NS_MAX (8 * MS_NS)
+#define LIVES_NS_MAX (60 * MS_NS)
 
 static void draw_queue(struct world_queue *q, struct wr_prng *prng)
 {
@@ -26,6 +29,41 @@ static void draw_queue(struct world_queue *q, struct wr_prng *prng)
 	q->retry_delay_max_ns = q->retry_delay_min_ns * (1 + wr_prng_below(prng, 20));
 }
 
+/* In histories only; a sequence of its own, too. */
+static void draw_terms(void)
+{
+	struct wr_prng prng;
+
+	world.has_terms = world.history != NULL && world.seed % TERMS_ONE_IN != 0;
+	if (!world.has_terms)
+		return;
+	wr_prng_init(&prng, world.seed ^ 0x7e4a5);
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct world_queue *q = &world.queues[s];
+		if (wr_prng_below(&prng, 3) == 0)
+			q->delay_ns = wr_prng_below(&prng, DELAY_NS_MAX);
+		if (wr_prng_below(&prng, 3) == 0)
+			q->time_to_live_ns = MS_NS + wr_prng_below(&prng, LIVES_NS_MAX);
+	}
+}
+
+/* From the event alone, however often it is published. */
+void world_queues_event(uint64_t hash, struct weir_delivery *delivery, struct weir_event *event)
+{
+	struct wr_prng prng;
+
+	if (!world.has_terms)
+		return;
+	wr_prng_init(&prng, hash);
+	*delivery = (struct weir_delivery){0};
+	if (wr_prng_below(&prng, 6) == 0)
+		delivery->delay_ns = wr_prng_below(&prng, DELAY_NS_MAX);
+	if (wr_prng_below(&prng, 6) == 0)
+		delivery->time_to_live_ns = MS_NS + wr_prng_below(&prng, LIVES_NS_MAX);
+	if (delivery->delay_ns != 0 || delivery->time_to_live_ns != 0)
+		event->delivery = delivery;
+}
+
 /* A sequence of its own: the other seeds are what they were without. */
 void world_queues_begin(void)
 {
@@ -36,12 +74,14 @@ void world_queues_begin(void)
 	bool is_drawn = world.swarm.is_on ? world.seed % SWARM_SEED_ONE_IN == 0
 					  : world.seed % SEED_ONE_IN == 4;
 	world.has_queues = is_drawn && !world.memory_only;
+	world.has_terms = false;
 	if (!world.has_queues)
 		return;
 	wr_prng_init(&prng, world.seed ^ 0x40e0e);
 	draw_queue(&world.queues[1], &prng);
 	if (wr_prng_below(&prng, 2) == 0)
 		draw_queue(&world.queues[WORLD_LATE], &prng);
+	draw_terms();
 }
 
 void world_queue_options(uint32_t subscription, struct weir_subscription_options *o)
@@ -58,6 +98,8 @@ void world_queue_options(uint32_t subscription, struct weir_subscription_options
 	o->retry_delay_min_ns = q->retry_delay_min_ns;
 	o->retry_delay_max_ns = q->retry_delay_max_ns;
 	o->dead_letters = q->has_dead_letters ? "dead" : NULL;
+	o->delay_ns = q->delay_ns;
+	o->time_to_live_ns = q->time_to_live_ns;
 	o->when_slow = WEIR_SLOW_CATCH_UP;
 	oracle.subscriptions[subscription].when_slow = WEIR_SLOW_CATCH_UP;
 	oracle.subscriptions[subscription].may_gap = false;

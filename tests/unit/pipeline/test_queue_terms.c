@@ -349,6 +349,22 @@ Test(queue_terms, what_is_in_hand_expires_when_it_comes_back)
 	cr_expect_eq(queue_lag(id), 0);
 }
 
+Test(queue_terms, what_expires_before_it_is_polled_holds_its_key_back_no_longer)
+{
+	const uint64_t key = 9;
+	queue_bed.options.order = WEIR_ORDER_KEY;
+	queue_bed.options.lease_ns = HOUR;
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	publish(1, &key, (struct weir_delivery){.time_to_live_ns = 500 * MS});
+	publish(2, &key, (struct weir_delivery){0});
+	while (queue_counts(id).leased + queue_counts(id).expired < 1)
+		;
+	pass(550 * MS);
+	expect_next(member, 2, 0);
+	expect_expired(id, 1, 1);
+}
+
 Test(queue_terms, what_was_given_to_a_member_that_does_not_poll_expires_unpolled)
 {
 	queue_bed.options.time_to_live_ns = 500 * MS;

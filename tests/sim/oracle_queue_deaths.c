@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What queues give up: what was rejected as dead or failed too often, and what is too old. It is in
+ * the dead letters then, once, in one run with what settles it.
+ */
+#include "tests/sim/oracle.h"
+
+/* Between two rounds of the writer its group goes by the boot clock, which the log follows at half
+ * the speed while it is ahead of the wall. */
+bool oracle_queue_is_expired(const struct oracle_shared *e, uint64_t seq, uint64_t record_seq)
+{
+	uint64_t appended_us = oracle.records[seq].time_us;
+	uint64_t age_us = oracle.records[record_seq].time_us - appended_us;
+
+	return e->expires_us != 0 && e->expires_us - appended_us <= 2 * age_us;
+}
+
+/* Of an event that is outstanding, and given up: so none has two, and none is of two events. */
+void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked)
+{
+	struct weir_item item = {.record = view->head, .record_bytes = view->head->bytes};
+	struct weir_origin origin = {.subscription = UINT32_MAX};
+
+	(void)weir_item_origin(&item, &origin);
+	uint32_t s = origin.subscription;
+	if (s >= WORLD_SUBSCRIPTIONS || !world.queues[s].has_dead_letters)
+		world_fail("a dead letter of a queue that has none", seq, s);
+	world_check(!checked || !oracle_is_erased(origin.sequence),
+		    "a dead letter of an event that was erased", seq, origin.sequence);
+	const struct oracle_record *of = &oracle.records[origin.sequence];
+	const struct oracle_shared *e = &oracle.queues[s].events[origin.sequence];
+	world_check(origin.sequence < oracle.queues[s].frontier && e->state == ORACLE_OUTSTANDING,
+		    "a dead letter of an event that is not outstanding", seq, origin.sequence);
+	world_check(e->dead || oracle_queue_is_expired(e, origin.sequence, seq) ||
+			    (world.queues[s].attempts_max != 0 &&
+			     e->attempts >= world.queues[s].attempts_max),
+		    "a dead letter of an event that is not given up", seq, origin.sequence);
+	world_check(origin.attempts == e->attempts && origin.topic == of->topic &&
+			    origin.partition == of->partition && origin.epoch == of->epoch &&
+			    oracle_is_copy(of, view),
+		    "a dead letter that is not its event's", seq, origin.sequence);
+	oracle.letter_seq = seq;
+	oracle.letter_of_seq = origin.sequence;
+	if (checked)
+		world_sometimes(SOMETIMES_DEAD_LETTER);
+}
