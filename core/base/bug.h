@@ -103,6 +103,8 @@
 	  "a lease ends before what its member has sent is decided")                               \
 	X(OLD_LEASE_AFTER_MOVE, "core/log/outstanding.c",                                          \
 	  "a lease from before a seek settles an event that was taken again")                      \
+	X(PARKED_LETS_PASS, "core/group/share_keys.c",                                             \
+	  "the next event of a key that is parked does not wait")                                  \
 	X(DELAY_NOT_WAITED, "core/group/share_terms.c",                                            \
 	  "what has a delay of its own is handed out before it is over")                           \
 	X(EXPIRED_HANDED_OUT, "core/group/share_terms.c",                                          \

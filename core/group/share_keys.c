@@ -4,6 +4,7 @@
  * last, so that adding costs one look however long the list is.
  */
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/group/share.h"
 
 static uint32_t *place_of(struct wr_share *s, uint64_t key)
@@ -58,7 +59,9 @@ uint32_t wr_share_key_remove(struct wr_share *s, uint32_t event)
 
 bool wr_share_key_is_first(const struct wr_share *s, uint32_t event)
 {
-	return s->events[event].key_prev == WR_SHARE_NONE;
+	uint32_t before = s->events[event].key_prev;
+	return before == WR_SHARE_NONE ||
+	       (WR_BUG(PARKED_LETS_PASS) && s->events[before].state == WR_SHARE_PARKED);
 }
 
 uint32_t wr_share_key_first(struct wr_share *s, uint32_t event)

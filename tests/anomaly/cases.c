@@ -24,6 +24,11 @@
 #define KEYED_SENT(value, offset, key)                                                             \
 	"1 1 invoke send value=" value " key=" key " topic=1\n"                                    \
 	"2 1 ok send value=" value " key=" key " topic=1 offset=" offset " level=3\n"
+/* Two events of key 5, and the first one is dead. */
+#define PARKED                                                                                     \
+	KEYED KEYED_SENT("1", "11", "5") KEYED_SENT("2", "12", "5")                                \
+		LEASED("3", "2", "1", "11", "5", "1",                                              \
+		       "5") "6 2 ok dead value=1 topic=9 offset=14 group=2 parked\n"
 /* Sent at 1, and known to be there at 2. */
 #define TIMED(terms)                                                                               \
 	"1 1 ok subscribe topic=1 group=2 level=1 keyed\n"                                         \
@@ -404,6 +409,17 @@ const struct case_of_rule cases[] = {
 	{RULE_TOO_LATE, false, "it was redriven",
 	 TIMED("lives=5") "9 2 ok dead value=1 topic=9 group=2\n9 0 ok redrive value=1\n" LEASED(
 		 "13", "2", "1", "11", "5", "1", "90")},
+
+	{RULE_PARKED_PASSED, true, NULL, PARKED LEASED("9", "2", "2", "12", "5", "2", "90")},
+	{RULE_PARKED_PASSED, false, "of another key",
+	 PARKED KEYED_SENT("3", "13", "6") SCANNED("2", "12")
+		 LEASED("9", "2", "3", "13", "6", "2", "90")},
+	{RULE_PARKED_PASSED, false, "it was given up",
+	 PARKED "8 0 ok giveup value=1 group=2\n" LEASED("9", "2", "2", "12", "5", "2", "90")},
+	{RULE_PARKED_PASSED, false, "it was redriven",
+	 PARKED "8 0 ok redrive value=1\n" LEASED("9", "2", "2", "12", "5", "2", "90")},
+	{RULE_PARKED_PASSED, false, "its letter was cut away",
+	 PARKED CUT("13") LEASED("22", "2", "2", "12", "5", "2", "90")},
 
 	{RULE_DEAD_AND_ALIVE, true, NULL,
 	 GROUP THREE POLLED("2", "1", "11", "1",

@@ -98,6 +98,7 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 	gv->delivered_line = line;
 	if (g->shared) {
 		checker_terms(c, g, line, life);
+		checker_parked(c, line, life);
 		checker_lease(c, g, line, life);
 	}
 }
@@ -280,6 +281,10 @@ void checker_groups(struct checker *c)
 		case HISTORY_REDRIVE:
 			((struct value *)checker_find(&c->value_at, &c->values, op->value, 0))
 				->redrive_line = i;
+			break;
+		case HISTORY_GIVEUP:
+			((struct value *)checker_find(&c->value_at, &c->values, op->value, 0))
+				->giveup_line = i;
 			break;
 		case HISTORY_RECOVER:
 			take_recover(c, ++life);

@@ -57,6 +57,7 @@ struct value {
 	uint32_t attempts_before_read;
 	uint32_t redrives;
 	uint32_t redrive_line; /* the last one so far, as the groups are gone through */
+	uint32_t giveup_line;  /* likewise */
 	uint32_t topic;
 	uint32_t dead_topic; /* that its dead letters are in, */
 	uint64_t dead_of;    /* and whose they are: bits of groups */
@@ -125,6 +126,8 @@ struct key {
 	uint32_t seeks; /* of the group, then */
 	uint32_t generation;
 	uint32_t in_flight; /* the first event that was leased and may still be */
+	uint32_t parked;    /* behind this one, which is dead */
+	uint32_t parked_line, parked_life;
 };
 
 struct process {
@@ -240,6 +243,8 @@ struct process *checker_process(struct checker *c, uint32_t process);
 void checker_lease(struct checker *c, const struct group *g, uint32_t line, uint32_t life);
 /* It went into the dead letters. */
 void checker_die(struct checker *c, uint32_t line, uint32_t life);
+/* It was handed out: not if its key waits. */
+void checker_parked(struct checker *c, uint32_t line, uint32_t life);
 /* It was handed out, or acknowledged: not if it is dead. */
 void checker_alive(struct checker *c, struct gv *gv, const struct entry *e, uint32_t line,
 		   uint32_t life);

@@ -27,7 +27,8 @@ struct key *checker_key(struct checker *c, uint32_t group, const struct entry *e
 		checker_at(&c->key_at, &c->keys, (uint64_t)group << 32 | e->place, e->key, &made);
 
 	if (made)
-		*k = (struct key){.first = TABLE_NONE, .in_flight = TABLE_NONE};
+		*k = (struct key){
+			.first = TABLE_NONE, .in_flight = TABLE_NONE, .parked = TABLE_NONE};
 	return k;
 }
 
@@ -108,6 +109,38 @@ void checker_die(struct checker *c, uint32_t line, uint32_t life)
 	gv->dead_line = line;
 	gv->dead_life = life;
 	gv->leased = false;
+	if ((checker_op(c, line)->flags & HISTORY_PARKED) == 0 || checker_entry(c, at)->key == 0)
+		return;
+	struct key *k = checker_key(c, checker_op(c, line)->group, checker_entry(c, at));
+	k->parked = at;
+	k->parked_line = line;
+	k->parked_life = life;
+}
+
+static bool is_behind(uint32_t line, uint32_t of)
+{
+	return line != TABLE_NONE && line > of;
+}
+
+void checker_parked(struct checker *c, uint32_t line, uint32_t life)
+{
+	uint32_t at = *(uint32_t *)list_get(&c->op_entry, line);
+	const struct entry *e = checker_entry(c, at);
+	struct key *k = checker_key(c, checker_op(c, line)->group, e);
+
+	if (e->key == 0 || k->parked == TABLE_NONE || k->parked == at ||
+	    e->offset < checker_entry(c, k->parked)->offset)
+		return;
+	const struct value *v =
+		checker_find(&c->value_at, &c->values, checker_entry(c, k->parked)->value, 0);
+	uint64_t letter = checker_op(c, k->parked_line)->offset;
+	bool is_cut = letter != 0 ? checker_end_of(c, k->parked_life, letter) <= life
+				  : k->parked_life != life;
+	if (is_behind(v->redrive_line, k->parked_line) ||
+	    is_behind(v->giveup_line, k->parked_line) || is_cut)
+		k->parked = TABLE_NONE;
+	else
+		checker_found(c, RULE_PARKED_PASSED, line, k->parked_line);
 }
 
 void checker_alive(struct checker *c, struct gv *gv, const struct entry *e, uint32_t line,

@@ -245,6 +245,9 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 		if (is_ok)
 			take_dead(c, line, life);
 		break;
+	case HISTORY_GIVEUP:
+		(void)checker_value(c, op->value);
+		break;
 	case HISTORY_REDRIVE:
 		checker_value(c, op->value)->redrives++;
 		break;

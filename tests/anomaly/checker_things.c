@@ -109,7 +109,8 @@ struct value *checker_value(struct checker *c, uint64_t value)
 				    .last_attempt = TABLE_NONE,
 				    .entries = TABLE_NONE,
 				    .read_line = TABLE_NONE,
-				    .redrive_line = TABLE_NONE};
+				    .redrive_line = TABLE_NONE,
+				    .giveup_line = TABLE_NONE};
 	return v;
 }
 

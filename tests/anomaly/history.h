@@ -26,6 +26,7 @@
  *   redelivered the poll said that it may have been handed out before
  *   atomic      the events of this call become visible together, side by side
  *   shared, keyed   subscribe: its members share partitions by leases; by key in order
+ *   parked      dead: the events of its key wait behind it
  *   present     send: the answer says that its idempotency key is there already, at `offset`
  *
  * Which f there are, and which fields belong to each: HISTORY_F_MAP.
@@ -62,7 +63,8 @@ enum history_type {
 	X(EXPIRE, "expire",                                                                        \
 	  "value topic partition offset group: too old for it, lawfully not handed out")           \
 	X(DEAD, "dead",                                                                            \
-	  "value topic partition offset group: into the dead letters that `topic` is")             \
+	  "value topic partition offset group: into the dead letters that `topic` is; parked")     \
+	X(GIVEUP, "giveup", "value group: of what is parked: its key goes on without it")          \
 	X(REDRIVE, "redrive", "value: from the dead letters back")                                 \
 	X(COMMIT, "commit", "topic partition offset group generation level: all below is settled") \
 	X(PROGRESS, "progress", "topic partition offset group generation: the log says so")        \
@@ -90,7 +92,8 @@ enum history_f {
 	X(ATOMIC, 2u, "atomic")                                                                    \
 	X(SHARED, 4u, "shared")                                                                    \
 	X(KEYED, 8u, "keyed")                                                                      \
-	X(PRESENT, 16u, "present")
+	X(PRESENT, 16u, "present")                                                                 \
+	X(PARKED, 32u, "parked")
 
 enum history_flag {
 #define HISTORY_FLAG_ENUM(name, bit, word) HISTORY_##name = (bit),

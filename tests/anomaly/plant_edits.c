@@ -373,6 +373,34 @@ static bool edit_dead(struct plot *p)
 	return false;
 }
 
+/* One whose key goes on afterwards, in the same life, as nobody has redriven it. */
+static bool is_followed(struct plot *p, uint32_t line)
+{
+	const struct history_op *dead = plot_op(p, line);
+	const struct standing *of = find_value(p, dead->value, DRAW_DEAD_TOPIC);
+
+	for (uint32_t i = line + 1; of != NULL && i < history_count(p->to); i++) {
+		const struct history_op *op = plot_op(p, i);
+		if (op->f == HISTORY_RECOVER ||
+		    (op->f == HISTORY_REDRIVE && op->value == dead->value))
+			return false;
+		if (op->f == HISTORY_POLL && op->group == dead->group && op->key == of->key &&
+		    op->topic == of->topic && op->value != dead->value && op->offset > of->offset)
+			return true;
+	}
+	return false;
+}
+
+static bool edit_parked(struct plot *p)
+{
+	uint32_t line = plot_find(p, HISTORY_DEAD, HISTORY_OK, is_followed);
+
+	if (line == TABLE_NONE)
+		return false;
+	plot_op(p, line)->flags |= HISTORY_PARKED;
+	return true;
+}
+
 static bool edit_dead_letter(struct plot *p)
 {
 	uint32_t line = plot_find(p, HISTORY_DEAD, HISTORY_OK, NULL);
@@ -423,6 +451,8 @@ bool plant_edit(struct plot *p, enum rule rule)
 	case RULE_TOO_EARLY:
 	case RULE_TOO_LATE:
 		return edit_terms(p, rule);
+	case RULE_PARKED_PASSED:
+		return edit_parked(p);
 	case RULE_DEAD_AND_ALIVE:
 		return edit_dead(p);
 	case RULE_DEAD_AND_GONE:

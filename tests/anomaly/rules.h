@@ -110,6 +110,9 @@
 	X(TOO_LATE, "too-late", false,                                                             \
 	  "an event was leased when its time to live was over, or its queue's, by a clock of "     \
 	  "half the speed. Not where a recovery lies between, not after a redrive")                \
+	X(PARKED_PASSED, "parked-passed", false,                                                   \
+	  "an event of a key was leased that waits behind a dead one of it. Not where that was "   \
+	  "redriven or given up, nor where a recovery took its letter back")                       \
 	X(DEAD_AND_ALIVE, "dead-and-alive", false,                                                 \
 	  "an event is in the dead letters of a group, and was acknowledged or handed out "        \
 	  "by it afterwards. Not after a redrive; nor by an owner from before, who is still to "   \

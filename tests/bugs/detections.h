@@ -98,6 +98,7 @@
 	X(LEASE_NOT_DRAINED, unit_share, "share::everything_is_had_by_one_and_settled_once")       \
 	X(OLD_LEASE_AFTER_MOVE, unit_outstanding,                                                  \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(PARKED_LETS_PASS, weir_anomaly, "parked-passed")                                         \
 	X(DELAY_NOT_WAITED, weir_anomaly, "too-early")                                             \
 	X(DELAY_NOT_WAITED, unit_share, "share::everything_is_had_by_one_and_settled_once")        \
 	X(EXPIRED_HANDED_OUT, weir_anomaly, "too-late")                                            \

@@ -107,7 +107,8 @@ struct oracle_subscription {
 struct oracle_shared {
 	/* As the log says. */
 	uint8_t state;
-	bool dead; /* it was rejected as dead */
+	bool dead;   /* it was rejected as dead */
+	bool parked; /* its key waits behind it */
 	uint32_t generation;
 	uint32_t attempts;
 	uint64_t counted_seq;               /* the record that counted the last attempt */
@@ -298,6 +299,14 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 bool oracle_queues_need(uint64_t place);
 /* Where an event of a queue lies. */
 uint64_t oracle_queue_place(uint32_t subscription, uint64_t seq);
+/* The first that is parked; 0: none is. */
+uint64_t oracle_queue_parked(uint32_t subscription);
+/* What parks an event, or ends that. False: the record says something else. */
+bool oracle_queue_fold_parked(uint64_t seq, uint32_t subscription, const struct wr_reject *reject,
+			      bool checked);
+/* Of an event that was in hand: it is settled, or has failed. */
+void oracle_queue_suspect_moved(struct oracle_queue *queue, uint64_t seq, bool progress);
+void oracle_queue_move_position(uint32_t subscription, bool checked);
 /* A record says so of an event: its time to live was over. */
 bool oracle_queue_is_expired(const struct oracle_shared *e, uint64_t seq, uint64_t record_seq);
 void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked);

@@ -387,6 +387,14 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 			      row->position);
 }
 
+/* What stands behind a letter in its run; of a REJECT the fold asks that it parks the event. */
+static bool is_end_of_letter(uint32_t kind)
+{
+	if (!world.has_queues)
+		return kind == WR_KIND_PROGRESS;
+	return kind == WR_KIND_SETTLE || kind == WR_KIND_REJECT;
+}
+
 void oracle_fold(uint64_t seq, bool checked)
 {
 	const struct oracle_record *o = &oracle.records[seq];
@@ -394,8 +402,7 @@ void oracle_fold(uint64_t seq, bool checked)
 
 	world_check(wr_record_view(oracle.bytes + o->at, o->bytes, &view),
 		    "a record in the log is malformed", seq, 0);
-	world_check(oracle.letter_seq == 0 ||
-			    o->kind == (world.has_queues ? WR_KIND_SETTLE : WR_KIND_PROGRESS),
+	world_check(oracle.letter_seq == 0 || is_end_of_letter(o->kind),
 		    "a dead letter without the settle of its event", seq, oracle.letter_seq);
 	world_check(oracle.run_left == 0 || o->kind == WR_KIND_EVENT,
 		    "something stands inside a transaction", seq, o->kind);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What queues give up: what was rejected as dead or failed too often, and what is too old. It is in
- * the dead letters then, once, in one run with what settles it.
+ * the dead letters then, once, in one run with what settles it; or with what parks it: then the
+ * events of its key wait, until it is redriven, and begins anew, or is given up.
  */
 #include "tests/sim/oracle.h"
 
@@ -43,4 +44,70 @@ void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool c
 	oracle.letter_of_seq = origin.sequence;
 	if (checked)
 		world_sometimes(SOMETIMES_DEAD_LETTER);
+}
+
+uint64_t oracle_queue_parked(uint32_t s)
+{
+	const struct oracle_queue *q = &oracle.queues[s];
+
+	for (uint64_t seq = q->position; seq != 0 && seq < q->frontier; seq++)
+		if (q->events[seq].state == ORACLE_OUTSTANDING && q->events[seq].parked)
+			return seq;
+	return 0;
+}
+
+static void fold_park(uint64_t seq, uint32_t s, const struct wr_reject *r, bool checked)
+{
+	struct oracle_shared *e = &oracle.queues[s].events[r->seq];
+
+	world_check(world.queues[s].parks, "parked by a queue that parks nothing", seq, r->seq);
+	world_check(oracle.letter_seq != 0 && oracle.letter_of_seq == r->seq &&
+			    e->state == ORACLE_OUTSTANDING && e->generation == r->generation &&
+			    !e->parked,
+		    "parked, and not with its letter", seq, r->seq);
+	if (checked)
+		world_say_dead(s, r->seq, oracle.letter_seq, true);
+	oracle.letter_seq = oracle.letter_of_seq = 0;
+	oracle_queue_raise(s, r->seq);
+	oracle_queue_suspect_moved(&oracle.queues[s], r->seq, true);
+	e->holder = 0;
+	e->parked = true;
+}
+
+static void fold_redriven(uint32_t s, uint64_t seq, bool checked)
+{
+	struct oracle_shared *e = &oracle.queues[s].events[seq];
+
+	oracle_queue_raise(s, seq);
+	e->parked = e->dead = false;
+	e->attempts = e->attempts_seen = 0;
+	e->counted_seq = e->not_before_us = e->expires_us = 0;
+	if (checked)
+		world_say_redriven(seq);
+}
+
+bool oracle_queue_fold_parked(uint64_t seq, uint32_t s, const struct wr_reject *r, bool checked)
+{
+	struct oracle_queue *q = &oracle.queues[s];
+
+	if (r->verdict != WR_VERDICT_PARKED && r->verdict != WR_VERDICT_REDRIVEN &&
+	    r->verdict != WR_VERDICT_GIVEN_UP)
+		return false;
+	if (r->verdict == WR_VERDICT_PARKED) {
+		fold_park(seq, s, r, checked);
+		return true;
+	}
+	world_check(r->seq < q->frontier && q->events[r->seq].state == ORACLE_OUTSTANDING &&
+			    q->events[r->seq].parked,
+		    "the end of what was not parked was taken", seq, r->seq);
+	if (r->verdict == WR_VERDICT_REDRIVEN) {
+		fold_redriven(s, r->seq, checked);
+		return true;
+	}
+	q->events[r->seq].state = ORACLE_SETTLED;
+	oracle_queue_suspect_moved(q, r->seq, true);
+	if (checked)
+		world_say_given_up(s, r->seq);
+	oracle_queue_move_position(s, checked);
+	return true;
 }

@@ -80,7 +80,7 @@ uint64_t oracle_queue_lowest_place(uint32_t s)
 	return lowest;
 }
 
-static void move_position(uint32_t s, bool checked)
+void oracle_queue_move_position(uint32_t s, bool checked)
 {
 	struct oracle_queue *q = &oracle.queues[s];
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
@@ -145,11 +145,11 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 	for (; next < to; next++)
 		check_passed(s, seq, next);
 	q->frontier = to;
-	move_position(s, checked);
+	oracle_queue_move_position(s, checked);
 }
 
 /* A suspect is settled, or has failed; whatever is in hand is not any more. */
-static void suspect_moved(struct oracle_queue *q, uint64_t seq, bool progress)
+void oracle_queue_suspect_moved(struct oracle_queue *q, uint64_t seq, bool progress)
 {
 	q->progress = q->progress || (progress && seq < q->suspects_end);
 	if (q->in_hand == seq)
@@ -206,7 +206,7 @@ static void check_settle(uint32_t s, uint64_t seq, uint64_t event_seq)
 	if (e->acked_generation == e->generation || oracle_is_erased(event_seq))
 		return;
 	/* So it is dead, and this should have been its letter. */
-	world_say_dead(s, event_seq, seq);
+	world_say_dead(s, event_seq, seq, false);
 	world_check(false, "settled under a lease in which nobody acknowledged it", seq, event_seq);
 }
 
@@ -227,18 +227,18 @@ static void fold_settle(uint64_t seq, uint32_t s, const struct wr_record_view *v
 			world_check(!is_of_letter || i == oracle.letter_of_seq,
 				    "a dead letter's run settles another event", seq, i);
 			if (checked && is_of_letter)
-				world_say_dead(s, i, oracle.letter_seq);
+				world_say_dead(s, i, oracle.letter_seq, false);
 			else if (checked)
 				check_settle(s, seq, i);
 			e->state = ORACLE_SETTLED;
-			suspect_moved(q, i, true);
+			oracle_queue_suspect_moved(q, i, true);
 			settled++;
 		}
 	world_check(settled > 0, "a settle of nothing was taken", seq, s);
 	oracle.letter_seq = oracle.letter_of_seq = 0;
 	if (checked)
 		world.sometimes[SOMETIMES_SETTLED] += settled;
-	move_position(s, checked);
+	oracle_queue_move_position(s, checked);
 }
 
 /* Said by whoever had it, or its lease was over. */
@@ -265,6 +265,10 @@ static void fold_reject(uint64_t seq, uint32_t s, const struct wr_record_view *v
 		fold_suspects(seq, s, &reject);
 		return;
 	}
+	if (oracle_queue_fold_parked(seq, s, &reject, checked))
+		return;
+	world_check(oracle.letter_seq == 0, "a dead letter, and its event is rejected", seq,
+		    reject.seq);
 	struct oracle_shared *e = &oracle.queues[s].events[reject.seq];
 	world_check(reject.seq < oracle.queues[s].frontier && e->state == ORACLE_OUTSTANDING &&
 			    e->generation == reject.generation,
@@ -275,7 +279,8 @@ static void fold_reject(uint64_t seq, uint32_t s, const struct wr_record_view *v
 		e->retry_from_ns = e->wanted_ns;
 	oracle_queue_raise(s, reject.seq);
 	e->holder = 0;
-	suspect_moved(&oracle.queues[s], reject.seq, reject.verdict != WR_VERDICT_RELEASED);
+	oracle_queue_suspect_moved(&oracle.queues[s], reject.seq,
+				   reject.verdict != WR_VERDICT_RELEASED);
 	if (reject.verdict == WR_VERDICT_RELEASED)
 		return;
 	e->attempts++;
@@ -334,7 +339,7 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 		    "what is carried is not the event", seq, carried.seq);
 	e->place = e->copy = seq;
 	q->has_carried = true;
-	move_position(s, checked);
+	oracle_queue_move_position(s, checked);
 	if (checked)
 		world_sometimes(SOMETIMES_CARRIED);
 }
@@ -385,7 +390,8 @@ void oracle_queues_compare(void)
 			world_check(entry->seq == seq && entry->generation == e->generation &&
 					    entry->attempts == e->attempts &&
 					    entry->place == e->place &&
-					    (entry->dead != 0) == e->dead,
+					    ((entry->dead & WR_ENTRY_DEAD) != 0) == e->dead &&
+					    ((entry->dead & WR_ENTRY_PARKED) != 0) == e->parked,
 				    "what is outstanding is not what the log says", s, seq);
 			at = entry->next;
 		}
@@ -456,6 +462,7 @@ static void check_turn(const struct world_member *m, const struct weir_item *ite
 		    e->attempts);
 	world_check(item->attempts >= e->attempts_seen, "attempts went back", item->attempts,
 		    e->attempts_seen);
+	world_check(!e->parked, "handed out, and parked", item->sequence, 0);
 	world_check(!e->dead && (how->attempts_max == 0 || e->attempts < how->attempts_max),
 		    "handed out, and given up", item->sequence, e->attempts);
 	world_check(e->counted_seq <= durable, "handed out before its attempt was durable",

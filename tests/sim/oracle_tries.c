@@ -302,7 +302,7 @@ void oracle_try_letter(uint64_t seq, const struct wr_record_view *view, bool che
 	oracle.letter_row = row;
 	if (!checked)
 		return;
-	world_say_dead(s, origin.sequence, seq);
+	world_say_dead(s, origin.sequence, seq, false);
 	world_sometimes(SOMETIMES_TRIED_LETTER);
 }
 

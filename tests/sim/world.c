@@ -373,6 +373,8 @@ static void act(void)
 	world_retention_act();
 	world_schemas_act();
 	world_replays_act();
+	if (!world_is_dead())
+		world_queues_act();
 	world_seek_beyond();
 }
 

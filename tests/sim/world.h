@@ -145,6 +145,7 @@ struct world_queue {
 	uint64_t retry_delay_max_ns;
 	uint64_t delay_ns;
 	uint64_t time_to_live_ns; /* 0: none is too old */
+	bool parks;               /* what is dead keeps its key */
 };
 
 /* What a seed has, where events of partitions fail. */
@@ -409,7 +410,8 @@ void world_say_ack(const struct world_member *m, const struct weir_item *item, i
 void world_say_lease(const struct world_member *m, const struct weir_item *item, enum history_f f);
 void world_say_left(const struct world_member *m);
 void world_say_settled(const struct world_member *m, uint64_t sequence, enum weir_level level);
-void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq);
+void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq, bool is_parked);
+void world_say_given_up(uint32_t subscription, uint64_t sequence);
 void world_say_redriven(uint64_t sequence);
 void world_say_expired(uint32_t subscription, uint64_t sequence);
 void world_say_commit(const struct world_member *m, enum weir_level level);
@@ -490,6 +492,10 @@ bool world_handlers_draw(struct world_member *m, struct weir_member_options *o);
 void world_queues_begin(void);
 /* Gives an event terms, perhaps. */
 void world_queues_event(uint64_t hash, struct weir_delivery *delivery, struct weir_event *event);
+/* Somebody redrives what is parked, or gives it up, perhaps. */
+void world_queues_act(void);
+/* The end of what is parked now. */
+void world_queues_drain(void);
 static inline bool world_is_queue(uint32_t subscription)
 {
 	return world.queues[subscription].order != WEIR_ORDER_PARTITION;

@@ -6,6 +6,8 @@
  */
 #include "tests/sim/oracle.h"
 
+#define PARKED_ROUNDS 32u /* between two times that somebody looks at what is parked */
+
 /*
  * In memory only, what a gap was followed by may be overwritten before it is counted: then lag says
  * that it is not exact until something begins anew, and the positions have to do.
@@ -122,6 +124,8 @@ void world_drain(void)
 		(void)world_round();
 		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);
 		drained = i % 8 == 0 && is_drained();
+		if (i % PARKED_ROUNDS == 0)
+			world_queues_drain();
 	}
 	if (!drained)
 		say_what_is_left();

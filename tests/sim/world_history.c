@@ -285,7 +285,7 @@ void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_
 				.generation = generation});
 }
 
-void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq)
+void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq, bool is_parked)
 {
 	const struct oracle_record *o = &oracle.records[sequence];
 
@@ -295,6 +295,17 @@ void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_se
 				.topic = WORLD_DEAD,
 				.partition = oracle.records[letter_seq].partition,
 				.offset = letter_seq,
+				.group = subscription + 1,
+				.flags = is_parked ? HISTORY_PARKED : 0});
+}
+
+void world_say_given_up(uint32_t subscription, uint64_t sequence)
+{
+	const struct oracle_record *o = &oracle.records[sequence];
+
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_GIVEUP,
+				.value = value_of(o->source, o->k),
 				.group = subscription + 1});
 }
 

@@ -4,13 +4,20 @@
  * third, are shared, with order KEY or NONE; the first one reads their dead letters. Their members
  * poll, acknowledge out of order, reject, extend leases or let them run out, come and go.
  */
+#include <errno.h>
+
+#include <weir/dead_letters.h>
+
+#include "core/pipeline/control.h"
+#include "core/record/share.h"
 #include "tests/sim/oracle.h"
 
 #define SEED_ONE_IN 8u
 #define SWARM_SEED_ONE_IN 4u
 #define IN_FLIGHT_MAX 16u
 #define MS_NS 1000000u
-#define TERMS_ONE_IN 3u /* have none */
+#define PARKED_ONE_IN 60u /* acts */
+#define TERMS_ONE_IN 3u   /* have none */
 #define DELAY_NS_MAX (8 * MS_NS)
 #define LIVES_NS_MAX (60 * MS_NS)
 
@@ -29,21 +36,32 @@ static void draw_queue(struct world_queue *q, struct wr_prng *prng)
 	q->retry_delay_max_ns = q->retry_delay_min_ns * (1 + wr_prng_below(prng, 20));
 }
 
+static void draw_terms(struct world_queue *q, struct wr_prng *prng)
+{
+	if (wr_prng_below(prng, 3) == 0)
+		q->delay_ns = wr_prng_below(prng, DELAY_NS_MAX);
+	if (wr_prng_below(prng, 3) == 0)
+		q->time_to_live_ns = MS_NS + wr_prng_below(prng, LIVES_NS_MAX);
+}
+
 /* In histories only; a sequence of its own, too. */
-static void draw_terms(void)
+static void draw_more(void)
 {
 	struct wr_prng prng;
 
-	world.has_terms = world.history != NULL && world.seed % TERMS_ONE_IN != 0;
-	if (!world.has_terms)
-		return;
 	wr_prng_init(&prng, world.seed ^ 0x7e4a5);
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+	world.has_terms = world.history != NULL && wr_prng_below(&prng, TERMS_ONE_IN) != 0;
+	for (uint32_t s = 0; world.history != NULL && s < WORLD_SUBSCRIPTIONS; s++) {
 		struct world_queue *q = &world.queues[s];
-		if (wr_prng_below(&prng, 3) == 0)
-			q->delay_ns = wr_prng_below(&prng, DELAY_NS_MAX);
-		if (wr_prng_below(&prng, 3) == 0)
-			q->time_to_live_ns = MS_NS + wr_prng_below(&prng, LIVES_NS_MAX);
+		q->parks = q->order == WEIR_ORDER_KEY && q->has_dead_letters &&
+			   wr_prng_below(&prng, 4) != 0;
+		if (world.has_terms)
+			draw_terms(q, &prng);
+		if (!q->parks)
+			continue;
+		/* What is too old parks nothing. */
+		q->time_to_live_ns = 0;
+		q->attempts_max = 1 + (uint32_t)wr_prng_below(&prng, 2);
 	}
 }
 
@@ -81,7 +99,7 @@ void world_queues_begin(void)
 	draw_queue(&world.queues[1], &prng);
 	if (wr_prng_below(&prng, 2) == 0)
 		draw_queue(&world.queues[WORLD_LATE], &prng);
-	draw_terms();
+	draw_more();
 }
 
 void world_queue_options(uint32_t subscription, struct weir_subscription_options *o)
@@ -100,6 +118,7 @@ void world_queue_options(uint32_t subscription, struct weir_subscription_options
 	o->dead_letters = q->has_dead_letters ? "dead" : NULL;
 	o->delay_ns = q->delay_ns;
 	o->time_to_live_ns = q->time_to_live_ns;
+	o->when_dead = q->parks ? WEIR_DEAD_PARK : WEIR_DEAD_PASS;
 	o->when_slow = WEIR_SLOW_CATCH_UP;
 	oracle.subscriptions[subscription].when_slow = WEIR_SLOW_CATCH_UP;
 	oracle.subscriptions[subscription].may_gap = false;
@@ -118,6 +137,48 @@ uint32_t world_queue_in_flight(void)
 {
 	/* At the end there may be thousands, and each round is a few microseconds. */
 	return world.healing ? IN_FLIGHT_MAX : 1 + (uint32_t)world_below(IN_FLIGHT_MAX);
+}
+
+/* In place, as a job over the letters would have it (redrive_record.c): it begins anew. */
+static int redrive_in_place(uint32_t s, uint64_t seq)
+{
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + sizeof(struct wr_reject)];
+	struct wr_reject redriven = {.seq = seq, .verdict = WR_VERDICT_REDRIVEN};
+	struct wr_reply reply = {0};
+
+	wr_control_write(record, WR_KIND_REJECT, s, 0, NULL, 0, &redriven, sizeof redriven);
+	wr_control_lock(world.pipeline);
+	int rc = wr_control_call(world.pipeline, record, ((struct wr_record *)record)->bytes,
+				 &reply);
+	wr_control_unlock(world.pipeline);
+	return rc == WEIR_E_OUT_OF_SEQUENCE ? -ENOENT : rc;
+}
+
+static void end_parked(uint32_t s, uint64_t seq, bool redrives)
+{
+	int rc = redrives ? redrive_in_place(s, seq) : weir_parked_give_up(world.pipeline, s, seq);
+
+	world_note(redrives ? "redrive" : "give up", seq, (uint64_t)(uint32_t)rc);
+	world_check(rc == 0 || rc == -ENOENT || (rc == WEIR_E_FAILED && world_has_failed()),
+		    "the end of what is parked", (uint64_t)-rc, seq);
+}
+
+void world_queues_act(void)
+{
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		uint64_t seq = world.queues[s].parks ? oracle_queue_parked(s) : 0;
+		if (seq != 0 && world_one_in(PARKED_ONE_IN))
+			end_parked(s, seq, world_one_in(2));
+	}
+}
+
+void world_queues_drain(void)
+{
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		uint64_t seq = world.queues[s].parks ? oracle_queue_parked(s) : 0;
+		if (seq != 0)
+			end_parked(s, seq, (seq & 1) != 0);
+	}
 }
 
 static void ack_some(struct world_member *m)
