@@ -63,7 +63,7 @@ static void write_done(struct wr_io *io)
 /* Whether `next` goes on where `last` ends, in memory and on the medium. */
 static bool is_adjacent(const struct wr_commit *last, const struct wr_commit *next)
 {
-	return next->segment_id == last->segment_id && next->file == last->file &&
+	return next->segment_id == last->segment_id && /* and so in one file */
 	       next->segment_offset == last->segment_offset + last->batch_bytes &&
 	       next->bytes == last->bytes + last->batch_bytes;
 }
@@ -285,7 +285,7 @@ static void tally(struct wr_journal *j, const struct wr_journal_write *w, uint64
 	wr_tally_record(&t->write_bytes, w->io.length_bytes);
 	for (uint32_t i = 0; i < w->commit_count; i++) {
 		const struct wr_commit *c = commit_at(j, first_commit + i);
-		if (c->end_seq > c->first_seq && c->time_us != 0)
+		if (c->end_seq > c->first_seq)
 			wr_tally_record(&t->durable_ns,
 					(now_us - wr_min_u64(c->time_us, now_us)) * 1000);
 	}

@@ -200,7 +200,8 @@ static void segment_answer(struct wr_journal *j)
 	struct wr_journal_compaction *c = &j->compaction;
 	const struct wr_packer *p = j->packer;
 
-	if (p->result == 0 && p->left_out_count > 0)
+	/* Where nothing leaves, no file is made (pack.h). */
+	if (p->result == 0)
 		wr_journal_retire_left_out(j, c->at);
 	c->at++;
 	if (p->result == 0) {

@@ -75,7 +75,7 @@ static void close_source(struct wr_packer *p)
 
 void wr_packer_end(struct wr_packer *p)
 {
-	if (p->has_begun && is_job(p)) {
+	if (p->has_begun) { /* with or without a draft and a file of its own */
 		wr_pack_abort(&p->pack);
 		close_source(p);
 	}

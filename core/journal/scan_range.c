@@ -125,10 +125,10 @@ int wr_scan_oldest_recorded(struct wr_scan *scan, uint64_t *ret_id, uint64_t *re
 
 int wr_scan_is_retired(struct wr_scan *scan, uint64_t seq)
 {
-	uint64_t oldest_id, oldest_seq;
+	struct wr_superblock now;
 
 	if (!scan->live)
 		return 0;
-	int r = wr_scan_oldest_recorded(scan, &oldest_id, &oldest_seq);
-	return r < 0 ? r : oldest_seq != UINT64_MAX && seq < oldest_seq;
+	int r = read_again(scan, &now);
+	return r < 0 ? r : seq < now.oldest_seq; /* 0: it is not on record */
 }

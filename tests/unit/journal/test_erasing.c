@@ -15,6 +15,7 @@
 #define CUT_STEPS 12u
 
 static wr_atomic_u64 end_seq;
+static uint64_t beyond_seq; /* if not 0, the record that they are erased by */
 static uint32_t tags;
 
 TestSuite(erasing, .init = setup, .fini = teardown, .timeout = 120);
@@ -24,7 +25,9 @@ static uint64_t by(void *context, uint64_t seq, const struct wr_record_view *eve
 	uint64_t end = wr_load_relaxed(&end_seq);
 
 	(void)context;
-	return event->head->key_bytes == 1 && *event->key == KEY && seq < end ? end : 0;
+	if (event->head->key_bytes != 1 || *event->key != KEY || seq >= end)
+		return 0;
+	return beyond_seq != 0 ? beyond_seq : end;
 }
 
 static int beside(void *context)
@@ -166,27 +169,34 @@ Test(erasing, what_fails_is_not_taken_for_gone)
 static const struct wr_storage_ops *sound_ops;
 static struct wr_storage_ops failing_ops;
 static uint32_t failed_removals;
+static int removal_code;
 
 static int fail_remove(struct wr_storage *storage, const char *name)
 {
 	(void)storage, (void)name;
 	failed_removals++;
-	return -EIO;
+	return removal_code;
 }
 
-/* Somebody goes back below the segment while it is written anew. */
-Test(erasing, a_draft_that_cannot_be_removed_is_not_taken_for_gone)
+static void packer_round(void)
+{
+	(void)wr_journal_pack_step(rig.journal, 0);
+	cr_assert(journal_rig_settle(&rig));
+	wr_clock_sim_advance(disk->clock, 10000000);
+}
+
+/* Somebody goes back below the segment while it is written anew; whether all is said to be gone. */
+static bool is_told_though_the_draft_stays(int code)
 {
 	build();
 	cr_assert_eq(open_again(), 0);
 	sound_ops = rig.storage->ops;
 	failing_ops = *sound_ops;
 	failing_ops.file_remove = fail_remove;
-	while (rig.journal->packer->task != WR_PACKER_ERASE || !rig.journal->packer->pack.is_open) {
-		(void)wr_journal_pack_step(rig.journal, 0);
-		cr_assert(journal_rig_settle(&rig));
-		wr_clock_sim_advance(disk->clock, 10000000);
-	}
+	failed_removals = 0;
+	removal_code = code;
+	while (rig.journal->packer->task != WR_PACKER_ERASE || !rig.journal->packer->pack.is_open)
+		packer_round();
 	wr_store_release(&rig.link.needed_seq, 1u);
 	rig.storage->ops = &failing_ops;
 	while (rig.journal->packer->pack.is_open) {
@@ -197,9 +207,46 @@ Test(erasing, a_draft_that_cannot_be_removed_is_not_taken_for_gone)
 	cr_assert_eq(failed_removals, 1u);
 	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
 	cr_assert(journal_rig_pack(&rig));
-	cr_expect_not(is_told());
+	return is_told();
+}
+
+Test(erasing, a_draft_that_cannot_be_removed_is_not_taken_for_gone)
+{
+	cr_expect_not(is_told_though_the_draft_stays(-EIO));
 	journal_rig_close(&rig);
 	cr_expect(erase("the open behind", 0, 0));
+}
+
+Test(erasing, a_draft_that_somebody_has_removed_is_gone)
+{
+	cr_expect(is_told_though_the_draft_stays(-ENOENT));
+	journal_rig_close(&rig);
+}
+
+/* A record that a crash may still take has erased nothing. */
+Test(erasing, nothing_leaves_by_a_record_that_is_not_durable)
+{
+	build();
+	cr_assert_eq(open_again(), 0);
+	beyond_seq = journal_rig_durable(&rig) + 1;
+	for (uint32_t i = 0; i < 500; i++)
+		packer_round();
+	cr_expect(rig.journal->packer->is_made, "it is there, and waits");
+	cr_expect_eq(wr_load_relaxed(&rig.table.left_outs), 0u);
+	cr_expect_gt(tags_on_medium(), 0u);
+	cr_expect_not(is_told());
+	/* Nothing is written anew meanwhile, nor is it looked at all the time. */
+	uint64_t op_count = disk->op_count;
+	(void)wr_journal_pack_step(rig.journal, 0);
+	cr_expect_eq(disk->op_count, op_count);
+	cr_expect_gt(wr_journal_pack_idle_ns(rig.journal), 100000u);
+	append_one(0, KEY + 1);
+	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+	cr_assert(journal_rig_pack(&rig));
+	cr_expect(is_told());
+	cr_expect_eq(tags_on_medium(), 0u);
+	beyond_seq = 0;
+	journal_rig_close(&rig);
 }
 
 /* Where what was retired has to stay (I4), that is no reason to remove what is new. */

@@ -337,6 +337,82 @@ CASE(journal, before_ack_the_rings_hold_all_that_waits_for_evidence)
 			     rig.writer.ticket[lane]);
 }
 
+/* The commit that was pushed last. */
+static struct wr_commit *last_commit(void)
+{
+	return &rig.link.commits[(rig.link.commits_ring.tail_own - 1) & rig.link.commits_ring.mask];
+}
+
+/* One event, of which the header says that so much is durable. */
+static void append_attesting(uint64_t durable_seq)
+{
+	append(0, 1);
+	cr_assert_eq(mini_writer_seal(&rig.writer), MINI_WRITER_DONE);
+	last_commit()->durable_seq = durable_seq;
+	cr_assert(journal_rig_drain(&rig));
+}
+
+/* Of a writer that attests less than it could more may wait than is kept apart. */
+CASE(journal, before_ack_what_is_not_kept_apart_is_acknowledged_later)
+{
+	options.journal.seal_before_ack = true;
+	open_rig();
+	for (uint32_t i = 0; i < WR_JOURNAL_COMMITS_MAX + 6; i++) {
+		append_attesting(0);
+		cr_assert_eq(journal_rig_durable(&rig), 0u);
+	}
+	const uint64_t last = journal_rig_written(&rig);
+	cr_assert_eq(last, WR_JOURNAL_COMMITS_MAX + 7u, "the first has two records");
+	append_attesting(last - 1);
+	cr_expect_eq(journal_rig_durable(&rig), WR_JOURNAL_COMMITS_MAX, "all that is kept apart");
+	cr_expect_eq(wr_load_relaxed(&rig.link.lanes[0].durable_ticket),
+		     WR_JOURNAL_COMMITS_MAX - 1);
+	append_attesting(last + 1);
+	cr_expect_eq(journal_rig_durable(&rig), last + 1);
+	cr_expect_eq(wr_load_relaxed(&rig.link.lanes[0].durable_ticket), last);
+}
+
+/* --- what is counted -------------------------------------------------------------------------- */
+
+static uint64_t count_of(const struct wr_tally *t)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < WR_TALLY_BUCKETS; i++)
+		count += wr_load_relaxed(&((struct wr_tally *)(uintptr_t)t)->buckets[i]);
+	return count;
+}
+
+CASE(journal, writes_and_syncs_are_timed_where_they_are_apart)
+{
+	static struct wr_journal_tally tally;
+	static wr_atomic_u64 append_minus_boot_us;
+
+	options.journal.tally = &tally;
+	options.journal.append_minus_boot_us = &append_minus_boot_us;
+	disk->plan.sync_apart = true;
+	for (int apart = 0; apart < 2; apart++) {
+		memset(&tally, 0, sizeof tally);
+		options.journal.syncs_apart = apart != 0;
+		open_rig();
+		for (uint32_t i = 0; i < 10; i++) {
+			append(0, 3);
+			cr_assert_eq(mini_writer_seal(&rig.writer), MINI_WRITER_DONE);
+			cr_assert(journal_rig_drain(&rig));
+		}
+		/* Without a record nothing has waited to be durable. */
+		cr_assert_eq(mini_writer_evidence(&rig.writer), MINI_WRITER_DONE);
+		cr_assert(journal_rig_drain(&rig));
+		cr_expect_eq(count_of(&tally.write_ns), 11u);
+		cr_expect_eq(count_of(&tally.write_bytes), 11u);
+		cr_expect_eq(count_of(&tally.durable_ns), 10u);
+		cr_expect_eq(count_of(&tally.sync_ns), apart != 0 ? 11u : 0u);
+		cr_expect_gt(wr_load_relaxed(&tally.write_ns.sum),
+			     wr_load_relaxed(&tally.sync_ns.sum));
+		journal_rig_close(&rig);
+	}
+}
+
 CASE(journal, nothing_is_allocated_after_start)
 {
 	options.journal.retention_bytes = 1;

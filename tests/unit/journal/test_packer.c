@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal:   without memory, or a library that has none, there is no packer and nothing is left; a
- *         segment whose batches do not follow each other, and a job that says of a packed file what
- *         is not so, are damage; what becomes no smaller is made only where it is asked for in any
- *         case; and rules leave alone what they know nothing of.
+ * Goal:   without memory, or a library that has none, there is no packer and nothing is left, and
+ *         with it no more is taken than was planned; a segment whose batches do not follow each
+ *         other, and a job that says of a packed file what is not so, are damage; what becomes no
+ *         smaller is made only where it is asked for in any case; and rules leave alone what they
+ *         know nothing of.
  * Method: the packer with all that it can do, and each allocation in turn refused; a codec that
  *         fails; the builder's segments with a batch in them that is good by itself; rules asked by
  *         hand.
  */
+#include "core/journal/journal.h"
 #include "core/journal/packer.h"
 #include "tests/support/erase_nothing.h"
 #include "tests/support/pack_bed.h"
@@ -135,6 +137,30 @@ Test(packer, a_library_without_memory_is_said_and_nothing_is_left)
 	log_probe_close(&p);
 }
 
+/* --- memory ----------------------------------------------------------------------------------- */
+
+Test(packer, what_is_planned_for_it_is_what_it_takes)
+{
+	open_table();
+	p.table.has_packed = true; /* as where there is a packer */
+	storage->codecs = only_lz4;
+	for (uint32_t codec = WR_CODEC_NONE; codec <= WR_CODEC_LZ4; codec++) {
+		struct wr_packer packer;
+		struct wr_memory_sim memory;
+		wr_memory_sim_init(&memory, NULL);
+		cr_assert_eq(make_packer(&packer, &memory.base, codec), 0);
+		uint64_t taken = wr_load_relaxed(&memory.base.alloc_bytes);
+		uint64_t planned = wr_journal_pack_bytes(CHUNK_BYTES, b.segment_bytes, KEYS, true,
+							 TOPICS, codec);
+		planned += sizeof policies; /* the plan has their copy beside them */
+		cr_expect_eq(taken + sizeof packer, planned, "codec %u: %lu of %lu", codec, taken,
+			     planned);
+		wr_packer_fini(&packer);
+		cr_expect_eq(memory.live_count, 0);
+	}
+	log_probe_close(&p);
+}
+
 /* --- segments --------------------------------------------------------------------------------- */
 
 static const char *packed_name(uint32_t n)
@@ -204,6 +230,7 @@ Test(packer, batches_that_do_not_follow_are_damage)
 	for (int way = 0; way < WAYS; way++) {
 		teardown();
 		setup();
+		b.superblock.epoch = 5;
 		build(4);
 		uint64_t good_seq = b.next_seq;
 		b.chain ^= way == CHAIN ? 1 : 0;
@@ -302,6 +329,59 @@ Test(packer, what_becomes_no_smaller_is_made_only_if_it_has_to_be)
 	cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0);
 	cr_expect_eq(pack_bed_one(&p, storage, 0, false), WEIR_E_FULL);
 	log_probe_close(&p);
+}
+
+static enum wr_left_out leave_first(void *context, uint64_t seq, uint64_t time_us,
+				    const struct wr_record_view *event)
+{
+	(void)context, (void)time_us, (void)event;
+	return seq == 2 ? WR_LEFT_OUT_RETIRED : WR_LEFT_OUT_NOT;
+}
+
+/* The same as a packed file, which is larger than a plain one: one without an event takes its
+ * place, though that is no smaller than a plain one either. */
+Test(packer, what_is_packed_already_is_made_anew_however_large)
+{
+	const struct wr_pack_rule rules[] = {{.why = keep}, {.why = leave_first}};
+	struct wr_pack_job job = {.segment_id = 1, .first_seq = 1, .is_certain = true};
+	struct wr_pack pack;
+
+	log_builder_epoch(&b);
+	log_builder_filler(&b);
+	for (uint32_t i = 0; i < 3; i++) {
+		log_builder_batch(&b, 8, 1850);
+		log_builder_filler(&b);
+	}
+	cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0);
+	job.end_seq = wr_load_relaxed(&wr_segment_live(&p.table, 1)->first_seq);
+	log_probe_close(&p);
+	wr_memory_sim_init(&p.memory, NULL);
+	cr_assert_eq(wr_pack_init(&pack, storage, &p.memory.base, b.superblock.uuid, 0, CHUNK_BYTES,
+				  b.segment_bytes, true),
+		     0);
+	cr_assert_eq(
+		storage->ops->file_open(storage, "0-00000000.seg", WR_FILE_READ_ONLY, &job.file),
+		0);
+	for (uint32_t i = 0; i < 2; i++) {
+		int r;
+		job.rule = &rules[i];
+		job.file_number = 900 + i;
+		cr_assert_eq(wr_pack_begin(&pack, &job), 0);
+		while ((r = wr_pack_step(&pack)) == 1) {
+		}
+		cr_expect_eq(r, 0);
+		cr_expect_eq(pack.left_count, i);
+		cr_expect_geq(pack.header.file_bytes, b.segment_bytes);
+		cr_assert_eq(wr_pack_switch(&pack), 0);
+		pack.is_open = false; /* it is the segment's file now */
+		storage->ops->file_close(storage, job.file);
+		job.file = pack.file;
+		job.is_packed = true;
+		job.is_certain = false;
+	}
+	storage->ops->file_close(storage, job.file);
+	wr_pack_fini(&pack);
+	cr_expect_eq(p.memory.live_count, 0);
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */

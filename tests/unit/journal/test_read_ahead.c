@@ -288,6 +288,24 @@ Test(read_ahead, a_run_goes_on_into_the_file_that_follows)
 	cr_expect_eq(medium.flying, 0);
 }
 
+/* As one does that looks whether there is more. */
+Test(read_ahead, who_reads_behind_the_end_keeps_what_follows)
+{
+	uint64_t at = 4096;
+
+	for (; expect_read(0, MIB, at) > 0; at += MIB)
+		if (at == 4096)
+			storage->ops->follows(storage, 0, 1, 4096);
+	uint32_t requests = medium.requests;
+	for (uint32_t i = 1; i < 4; i++)
+		cr_expect_eq(expect_read(0, MIB, at + (uint64_t)i * MIB), 0);
+	cr_expect_eq(medium.requests, requests, "none of them was for nothing");
+	uint32_t reads = medium.reads;
+	for (at = 4096; at < 4 * MIB; at += MIB)
+		expect_read(1, MIB, at);
+	cr_expect_eq(medium.reads, reads);
+}
+
 Test(read_ahead, a_file_that_was_to_follow_may_go_or_not_come)
 {
 	expect_read(0, MIB, 0);

@@ -6,6 +6,8 @@
  * Method: the builder's journals, damaged below a checkpoint, where recovery does not look; each
  *         call of the storage, and each allocation, refused in turn.
  */
+#include <stdio.h>
+
 #include "core/journal/reader.h"
 #include "tests/support/failing_storage.h"
 #include "tests/support/pack_bed.h"
@@ -227,6 +229,37 @@ Test(reader_damage, behind_damage_no_batch_is_taken_that_goes_back)
 	cr_assert_eq(load(seq - 1), 0);
 	cr_expect_eq(view.end_seq, seq);
 	cr_expect_eq(view.batch_count, 2u, "%u: none twice", view.batch_count);
+	close_reader();
+}
+
+/* Nor where it begins an extent behind one that is gone: the hole goes on to where the log does. */
+Test(reader_damage, an_extent_that_goes_back_ends_no_hole)
+{
+	build(2);
+	uint64_t seq = b.next_seq;
+	uint32_t damaged = b.batch_count;
+	log_builder_batch(&b, 3, 100); /* to the end of the extent */
+	log_builder_batch(&b, 3, 100);
+	log_builder_filler(&b);
+	b.hold_durable = true;
+	b.durable_seq = 1; /* it attests nothing of itself */
+	b.next_seq = seq - 3;
+	log_builder_batch(&b, 3, 100);
+	b.next_seq = seq + 6;
+	log_builder_filler(&b);
+	for (uint32_t i = 0; i < 10; i++)
+		log_builder_batch(&b, 3, 100);
+	end_cold();
+	damage(damaged, HEADER_AT);
+	zero_batch(damaged + 1);
+	zero_batch(damaged + 2);
+	open_reader();
+	struct weir_problem problem = {.text = ""};
+	char range[64];
+	(void)snprintf(range, sizeof range, "sequences %lu to %lu are", seq, seq + 5);
+	cr_expect_eq(wr_reader_load(&reader, seq, b.next_seq - 1, buffer, &view, &problem),
+		     WEIR_E_CORRUPT);
+	cr_expect_not_null(strstr(problem.text, range), "%s: %s", range, problem.text);
 	close_reader();
 }
 

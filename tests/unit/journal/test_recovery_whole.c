@@ -568,3 +568,17 @@ Test(recovery_whole, a_hole_in_a_live_journal_is_read_again_before_it_is_called_
 	again->ops = real_ops;
 	again->ops->fini(again);
 }
+
+/* A chain goes on with its key only; who changes nothing needs none. */
+Test(recovery_whole, who_only_looks_needs_no_key_of_a_chain)
+{
+	build(5);
+	b.superblock.features_must |= WR_SUPERBLOCK_CHAINED;
+	log_builder_write_superblock(&b);
+	cr_expect_eq(log_probe_open(&p, disk, &b, true), 0, "%s", p.problem.text);
+	cr_expect_eq(p.recovered.next_seq, b.next_seq);
+	cr_expect_not(p.recovered.is_chained);
+	log_probe_close(&p);
+	cr_expect_eq(log_probe_open(&p, disk, &b, false), -ENOKEY);
+	log_probe_close(&p);
+}

@@ -64,6 +64,26 @@ Test(room_ahead, why_data_is_held_back)
 	f->files_max = files_max;
 }
 
+/* It is told as a full disk is, and again that it is over. */
+Test(room_ahead, a_writer_that_holds_data_back_is_told_why)
+{
+	uint32_t files_max = j->files.files_max;
+
+	wr_store_release(&rig.link.held, 1);
+	for (int i = 0; i < 2; i++) {
+		j->files.files_max = i == 0 ? wr_segment_file_count(j->table) : files_max;
+		j->files.ahead.makeable = i == 0 ? 0 : 1;
+		j->options.drop_oldest = true;
+		j->files.drop_wanted = false;
+		wr_journal_room_note(j);
+		cr_expect_eq(wr_load_relaxed(&j->cells.no_room_code),
+			     i == 0 ? (uint32_t)-WEIR_E_FULL : 0u);
+		cr_expect_eq(wr_load_relaxed(&rig.link.full), i == 0 ? 1u : 0u);
+		cr_expect_eq(j->files.drop_wanted, i == 0);
+	}
+	j->options.drop_oldest = j->files.drop_wanted = false;
+}
+
 Test(room_ahead, how_many_segments_copies_want)
 {
 	uint32_t e = (uint32_t)j->files.extent_count;
