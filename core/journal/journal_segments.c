@@ -124,9 +124,10 @@ int wr_journal_segments_retire(struct wr_journal *j)
 	int count = 0;
 
 	f->retention_changed = false;
-	wr_store_relaxed(&j->link->wanted_seq, 0u); /* own */
-	if (f->recycle_stopped || j->checkpoint.file_bytes == 0)
+	if (f->recycle_stopped || j->checkpoint.file_bytes == 0) {
+		wr_store_relaxed(&j->link->wanted_seq, 0u); /* own */
 		return 0;
+	}
 	for (;;) {
 		/* The newest has none behind it: what is being written to stays in any case. */
 		if (wr_segment_live_count(j->table) < 2)

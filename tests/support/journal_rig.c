@@ -128,7 +128,7 @@ int journal_rig_open(struct journal_rig *rig, const struct journal_rig_options *
 				      &rig->journal);
 	}
 	if (r == 0)
-		r = wr_journal_start(rig->journal, &rig->problem);
+		r = wr_journal_start(rig->journal, options->has_no_problem ? NULL : &rig->problem);
 	if (r == 0)
 		r = rig->storage->ops->enter(rig->storage);
 	if (r == 0)

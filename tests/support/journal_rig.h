@@ -22,6 +22,7 @@ struct journal_rig_options {
 	uint32_t checkpoint_bytes;      /* of the writer's buffer; 0: none are taken */
 	uint64_t checkpoint_more_bytes; /* behind them; link.checkpoint.more is the test's */
 	uint32_t segments_max;          /* 0: recovery's default */
+	bool has_no_problem;            /* a start has nowhere to say why it fails */
 	bool stamped; /* by the log's append clock, each time that journal_rig_stamp() is called */
 	struct wr_journal_options journal;
 	const struct wr_recovery_sink *sink;        /* NULL: what is recovered is not looked at */

@@ -163,6 +163,33 @@ Test(busy_steps, what_is_not_used_any_more_is_removed_when_its_time_is_over)
 	r->window_ns = wr_clock_mono_ns(j->clock);
 }
 
+/* Of what cannot leave yet it is told how far it goes, and nobody is woken for it again. */
+Test(busy_steps, what_retention_waits_for_is_told_once)
+{
+	cr_assert(journal_rig_settle(&rig));
+	nobody_needs_anything();
+	wr_store_release(&rig.link.needed_seq, (uint64_t)1); /* but somebody all of it */
+	j->checkpoint.file_bytes = 1;
+	j->options.retention_bytes = 1;
+	for (int i = 0; i < 2; i++) {
+		j->moved = false;
+		cr_expect_eq(wr_journal_segments_retire(j), 0);
+		cr_expect_eq(j->moved, i == 0);
+		cr_expect_gt(wr_load_relaxed(&rig.link.wanted_seq), 1u);
+	}
+	j->options.retention_bytes = 0;
+	cr_expect_eq(wr_journal_segments_retire(j), 0);
+	cr_expect_eq(wr_load_relaxed(&rig.link.wanted_seq), 0u);
+	cr_expect_not(j->moved, "nobody waits for that");
+	/* Nor is anything wanted where no segment may leave. */
+	j->options.retention_bytes = 1;
+	(void)wr_journal_segments_retire(j);
+	j->checkpoint.file_bytes = 0;
+	cr_expect_eq(wr_journal_segments_retire(j), 0);
+	cr_expect_eq(wr_load_relaxed(&rig.link.wanted_seq), 0u);
+	j->options.retention_bytes = 0;
+}
+
 /* --- files of packed segments ----------------------------------------------------------------- */
 
 Test(busy_steps, the_superblock_is_written_for_any_file_that_it_still_counts)

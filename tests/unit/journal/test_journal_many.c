@@ -319,6 +319,8 @@ Test(journal_many, without_a_block_to_go_on_in_an_open_says_which_limit_it_is)
 	cr_expect_eq(rc, -EINVAL);
 	cr_expect_str_eq(rig.problem.field, "segments_max");
 	journal_rig_close(&rig);
+	options.has_no_problem = true;
+	cr_expect_eq(open_rig(), -EINVAL, "also who does not ask why");
 	options.segments_max = 128;
 	cr_assert_eq(open_rig(), 0, "%s", rig.problem.text);
 	cr_expect_geq(rig.report.last_seq, last_seq);

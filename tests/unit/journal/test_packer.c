@@ -307,11 +307,9 @@ Test(packer, a_packed_file_of_another_range_or_without_a_next_generation_is_dama
 	storage->ops->file_close(storage, job.file);
 }
 
-/* Batches without padding: with two headers and two indexes it is larger than it was. */
-Test(packer, what_becomes_no_smaller_is_made_only_if_it_has_to_be)
+/* A segment of batches without padding: with two headers and two indexes it would be larger. */
+static void open_unpadded(struct wr_pack_job *job)
 {
-	struct wr_pack_job job = {.segment_id = 1, .first_seq = 1};
-
 	log_builder_epoch(&b);
 	log_builder_filler(&b);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -319,11 +317,18 @@ Test(packer, what_becomes_no_smaller_is_made_only_if_it_has_to_be)
 		log_builder_filler(&b);
 	}
 	cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0);
-	job.end_seq = wr_load_relaxed(&wr_segment_live(&p.table, 1)->first_seq);
+	job->end_seq = wr_load_relaxed(&wr_segment_live(&p.table, 1)->first_seq);
 	log_probe_close(&p);
 	cr_assert_eq(
-		storage->ops->file_open(storage, "0-00000000.seg", WR_FILE_READ_ONLY, &job.file),
+		storage->ops->file_open(storage, "0-00000000.seg", WR_FILE_READ_ONLY, &job->file),
 		0);
+}
+
+Test(packer, what_becomes_no_smaller_is_made_only_if_it_has_to_be)
+{
+	struct wr_pack_job job = {.segment_id = 1, .first_seq = 1};
+
+	open_unpadded(&job);
 	cr_expect_eq(begin_with(&job, true), 0);
 	storage->ops->file_close(storage, job.file);
 	cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0);
@@ -346,22 +351,11 @@ Test(packer, what_is_packed_already_is_made_anew_however_large)
 	struct wr_pack_job job = {.segment_id = 1, .first_seq = 1, .is_certain = true};
 	struct wr_pack pack;
 
-	log_builder_epoch(&b);
-	log_builder_filler(&b);
-	for (uint32_t i = 0; i < 3; i++) {
-		log_builder_batch(&b, 8, 1850);
-		log_builder_filler(&b);
-	}
-	cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0);
-	job.end_seq = wr_load_relaxed(&wr_segment_live(&p.table, 1)->first_seq);
-	log_probe_close(&p);
+	open_unpadded(&job);
 	wr_memory_sim_init(&p.memory, NULL);
 	cr_assert_eq(wr_pack_init(&pack, storage, &p.memory.base, b.superblock.uuid, 0, CHUNK_BYTES,
 				  b.segment_bytes, true),
 		     0);
-	cr_assert_eq(
-		storage->ops->file_open(storage, "0-00000000.seg", WR_FILE_READ_ONLY, &job.file),
-		0);
 	for (uint32_t i = 0; i < 2; i++) {
 		int r;
 		job.rule = &rules[i];
