@@ -69,6 +69,7 @@ struct oracle_list {
 struct oracle_row {
 	uint32_t topic, partition;
 	uint64_t position;             /* as folded */
+	uint64_t detached_seq;         /* its record, as folded; 0: it is not */
 	uint32_t generation;           /* as folded */
 	uint64_t durable_position;     /* promised by a commit */
 	uint32_t delivered_generation; /* highest in which something was handed out */
@@ -225,6 +226,8 @@ void oracle_verify_medium(bool live);
 void oracle_verify_range(uint64_t from_seq, uint64_t end_seq);
 /* The first record that is still there, durable, and not of before this time. */
 uint64_t oracle_find_time(uint64_t time_us);
+/* Whether some partition of it is. */
+bool oracle_is_detached(uint32_t subscription);
 void oracle_compare_tables(void);
 uint32_t oracle_source_new(bool named);
 /* oracle_fold.c: records to rows and sources; `checked`: seen for the first time. */

@@ -185,6 +185,7 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 			row->position =
 				p < oracle.partitions[row->topic] ? control.start_seq : UINT64_MAX;
 			row->generation = 0;
+			row->detached_seq = 0;
 		}
 	world_check(control.order == (uint32_t)world.queues[id].order,
 		    "a subscription of another order", id, control.order);
@@ -345,6 +346,7 @@ static void moved_by_seek(uint64_t seq, uint32_t subscription, struct oracle_row
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
 
 	row->position = position;
+	row->detached_seq = 0;
 	if (!checked)
 		return;
 	world_check(sub->seeks_open > 0 && oracle_same_place(position, sub->seek_target),
@@ -357,6 +359,30 @@ static void moved_by_seek(uint64_t seq, uint32_t subscription, struct oracle_row
 			world_say_redriven(list->seqs[i]);
 		*flags &= (uint8_t) ~(ORACLE_ACKED | ORACLE_MISSED | ORACLE_BURIED);
 	}
+}
+
+/* It was too slow: what it has not read is nobody's, and kept for nobody. */
+static void was_detached(uint64_t seq, uint32_t subscription, struct oracle_row *row, bool checked)
+{
+	row->position = WR_POSITION_DETACHED + wr_position_stood(row->position);
+	row->detached_seq = seq;
+	if (!checked)
+		return;
+	world_check(world_detaches(subscription), "detached, and nobody said how slow is too slow",
+		    seq, subscription);
+	row->durable_position = 0;
+	oracle.subscriptions[subscription].loose = true;
+	world_sometimes(SOMETIMES_DETACHED);
+}
+
+bool oracle_is_detached(uint32_t subscription)
+{
+	const struct oracle_subscription *sub = &oracle.subscriptions[subscription];
+	bool any = false;
+
+	for (uint32_t r = 0; r < sub->row_count; r++)
+		any = any || sub->rows[r].detached_seq != 0;
+	return any;
 }
 
 static void fold_generation(uint64_t seq, const struct wr_record_view *view, bool checked)
@@ -375,7 +401,9 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 		oracle_queue_moved(seq, view->head->topic, &control, checked);
 		return;
 	}
-	if (control.position != WR_POSITION_KEEP)
+	if (control.position == WR_POSITION_DETACHED)
+		was_detached(seq, view->head->topic, row, checked);
+	else if (control.position != WR_POSITION_KEEP)
 		moved_by_seek(seq, view->head->topic, row, control.position, checked);
 	row->start_of[control.generation] = row->position;
 	oracle_try_raised(view->head->topic, view->head->key_hash,

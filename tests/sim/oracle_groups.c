@@ -229,7 +229,7 @@ void oracle_committed(struct world_member *m, const struct weir_assignment *a, u
 			/* Where it began is the group's doing; what it acknowledged is promised. */
 			if (row->topic != a[i].topic || row->partition != a[i].partition ||
 			    row->generation != a[i].generation ||
-			    a[i].position == row->start_of[row->generation] ||
+			    a[i].position == wr_position_stood(row->start_of[row->generation]) ||
 			    oracle_try_moved(m->subscription, r, a[i].position))
 				continue;
 			world_check(row->position >= a[i].position,
@@ -264,6 +264,7 @@ void oracle_check_lag(uint32_t subscription)
 		const struct oracle_row *row = &sub->rows[r];
 		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
 		uint64_t from = world_is_queue(subscription) ? oracle.queues[subscription].position
+				: row->detached_seq != 0     ? row->detached_seq + 1
 							     : row->position;
 		for (uint32_t i = oracle_first_index(list, from); i < list->count; i++) {
 			if (world_is_queue(subscription) &&
@@ -279,7 +280,7 @@ void oracle_check_lag(uint32_t subscription)
 				 oracle_queue_place(subscription, list->seqs[i]) != list->seqs[i]);
 			events += is_there;
 			bytes += is_there ? o->bytes : 0;
-			if (is_there)
+			if (is_there && row->detached_seq == 0)
 				oldest_seq = wr_min_u64(oldest_seq, list->seqs[i]);
 		}
 	}

@@ -24,6 +24,7 @@
 	X(FENCED_PRODUCER, "producers that lost their name")                                       \
 	X(RESUMED_NAME, "names that went on where they were")                                      \
 	X(ONCE, "events published without a producer")                                             \
+	X(DETACHED, "subscriptions detached for being too slow")                                   \
 	X(DUPLICATE, "events published again and refused")                                         \
 	X(CONFLICT, "runs refused for the version that they expected")                             \
 	X(REFUSED_FULL, "events refused because the disk had no room")                             \

@@ -16,6 +16,7 @@
 #define LIVES_MAX 5u
 #define ACTS_MAX 160u
 #define LONG_ONE_IN 12u
+#define ATTACH_ONE_IN 24u
 #define MEMORY_ONLY_ONE_IN 12u
 #define LONG_ACTS 2000u /* long enough to come round the pool of chunks */
 #define OPEN_TRIES 10u
@@ -368,6 +369,7 @@ static void act(void)
 		act_seldom();
 	world_growth_act();
 	world_repeats_act();
+	world_attach_act(ATTACH_ONE_IN);
 	world_compaction_act();
 	world_erasure_act();
 	world_retention_act();

@@ -545,6 +545,9 @@ void world_member_join(struct world_member *m, uint32_t subscription);
 void world_member_leave(struct world_member *m);
 void world_member_drain(struct world_member *m);
 void world_seek(void);
+/* Whether it is detached when it is too slow; a seek, perhaps, where it is. */
+bool world_detaches(uint32_t subscription);
+void world_attach_act(uint32_t one_in);
 /* Of a queue of which some lies beyond all other places, at times: to the oldest. */
 void world_seek_beyond(void);
 /* The first record that is still to be had. */

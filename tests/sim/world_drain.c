@@ -122,6 +122,7 @@ void world_drain(void)
 	uint32_t rounds_max = slow * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {
 		(void)world_round();
+		world_attach_act(1);
 		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);
 		drained = i % 8 == 0 && is_drained();
 		if (i % PARKED_ROUNDS == 0)

@@ -12,6 +12,8 @@
 #define BEYOND_ONE_IN 40u /* steps in which that would find what nothing else finds */
 #define ITEMS_MAX WORLD_LENT_MAX
 #define RANGES_MAX 4u
+#define DETACHES_ONE_IN 16u
+#define DETACH_EVENTS 24u
 #define NAP_ONE_IN 16u
 #define NAP_TURNS_MAX 60u
 
@@ -101,6 +103,13 @@ void world_member_poll(struct world_member *m)
 		world_check(m->is_static, "fenced without an instance id", m->subscription, 0);
 		world_sometimes(SOMETIMES_REPLACED);
 		m->is_fenced = true;
+		return;
+	}
+	if (count == WEIR_E_DETACHED) {
+		/* Or of before a seek that it has not heard of. */
+		world_check(oracle_is_detached(m->subscription) ||
+				    oracle.subscriptions[m->subscription].loose,
+			    "detached, says a poll alone", m->subscription, 0);
 		return;
 	}
 	if (count < 0) {
@@ -305,6 +314,23 @@ void world_seek(void)
 	seek(s, to, at, target);
 }
 
+bool world_detaches(uint32_t s)
+{
+	return s == 0 && world.seed % DETACHES_ONE_IN == 9 && world.history == NULL &&
+	       !world.has_queues && !world.has_tries && !world.has_filters;
+}
+
+void world_attach_act(uint32_t one_in)
+{
+	enum weir_seek_to to;
+	uint64_t at;
+
+	if (!world_detaches(0) || !oracle_is_detached(0) || !world_one_in(one_in))
+		return;
+	uint64_t target = draw_place(&to, &at);
+	seek(0, to, at, target);
+}
+
 void world_seek_beyond(void)
 {
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS && world.history == NULL; s++)
@@ -329,6 +355,8 @@ static void draw_start(uint32_t s, struct weir_subscription_options *o)
 /* The same in all lives of a seed. */
 static enum weir_when_slow when_slow_of(uint32_t s)
 {
+	if (world_detaches(s))
+		return WEIR_SLOW_DETACH;
 	if (s == 0)
 		return world.seed % 4 == 3 ? WEIR_SLOW_BLOCK : WEIR_SLOW_CATCH_UP;
 	return s == 1 && world.seed % 3 == 0 ? WEIR_SLOW_GAP : WEIR_SLOW_CATCH_UP;
@@ -364,6 +392,7 @@ bool world_subscribe(uint32_t s)
 	bool in_memory = world.memory_only || (s == 1 && world.seed % 2);
 	o.gate = in_memory ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
 	o.when_slow = when_slow_of(s);
+	o.lag_events_max = o.when_slow == WEIR_SLOW_DETACH ? DETACH_EVENTS : 0;
 	o.assignor = assignor_of(s);
 	o.session_timeout_ns = 40000000;
 	world_queue_options(s, &o);
