@@ -81,7 +81,7 @@ static void fold_redriven(uint32_t s, uint64_t seq, bool checked)
 	oracle_queue_raise(s, seq);
 	e->parked = e->dead = false;
 	e->attempts = e->attempts_seen = 0;
-	e->counted_seq = e->not_before_us = e->expires_us = 0;
+	e->counted_seq = e->not_before_us = e->expires_us = e->retry_from_ns = 0;
 	if (checked)
 		world_say_redriven(seq);
 }

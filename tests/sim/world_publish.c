@@ -238,7 +238,7 @@ static void claim(struct world_producer *p)
 		return;
 	}
 	size_t extra = world_below(40);
-	if (event.header_count > 0)
+	if (event.header_count > 0 || event.delivery != NULL)
 		extra = 0; /* the largest with one just fit */
 	int rc = weir_claim(p->handle, &event, event.payload_bytes + extra, &payload);
 	world_check(rc == 0 || is_expected(p, rc), "claim", (uint64_t)-rc, 0);
