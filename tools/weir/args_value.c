@@ -63,6 +63,15 @@ static int parse_choice(const struct cli_option *option, const char *text, char 
 	return -EINVAL;
 }
 
+/* As it would be given. */
+static const char *number_text(char to[CLI_TEXT_BYTES], const struct cli_option *option, uint64_t n)
+{
+	if (option->type == CLI_DURATION)
+		return cli_text_ns(to, n);
+	(void)snprintf(to, CLI_TEXT_BYTES, "%llu", (unsigned long long)n);
+	return to;
+}
+
 static int parse_number(const struct cli_option *option, const char *text, char *why,
 			size_t why_bytes)
 {
@@ -73,6 +82,7 @@ static int parse_number(const struct cli_option *option, const char *text, char 
 			       : option->type == CLI_DURATION ? "a duration: 10s, 250ms, 2m, 1h"
 			       : option->type == CLI_RATE     ? "a rate: 50000, 2.5M, max"
 							      : "a whole number: 42, 1_000_000, 5M";
+	char bound[CLI_TEXT_BYTES];
 	uint64_t n = CLI_RATE_MAX;
 	int code = 0;
 
@@ -83,13 +93,11 @@ static int parse_number(const struct cli_option *option, const char *text, char 
 	else if (code == -ERANGE)
 		snprintf(why, why_bytes, "is \"%.40s\", which is too large for 64 bits", text);
 	else if (n < option->min)
-		snprintf(why, why_bytes, "is %.40s; the least is %llu%s", text,
-			 (unsigned long long)option->min,
-			 option->type == CLI_DURATION ? " ns" : "");
+		snprintf(why, why_bytes, "is %.40s; the least is %s", text,
+			 number_text(bound, option, option->min));
 	else if (option->max != 0 && n > option->max && n != CLI_RATE_MAX)
-		snprintf(why, why_bytes, "is %.40s; the most is %llu%s", text,
-			 (unsigned long long)option->max,
-			 option->type == CLI_DURATION ? " ns" : "");
+		snprintf(why, why_bytes, "is %.40s; the most is %s", text,
+			 number_text(bound, option, option->max));
 	else {
 		*(uint64_t *)option->target = n;
 		return 0;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -244,7 +245,12 @@ Test(lag_cli, what_is_not_there_is_said)
 	cr_expect_eq(c.exit_code, CLI_EXIT_DAMAGE, "%d %s", c.exit_code, c.err);
 	LAG("orders");
 	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "another file is nobody's trouble");
-	CAPTURE(&c, cmd_lag, "lag", "--metrics-dir", "/nowhere/at/all", "--fail-above", "5");
+	CAPTURE(&c, cmd_status, "status", "--metrics-dir", "/nowhere/at/all");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	cr_expect(capture_has(c.err, "/nowhere/at/all"), "%s", c.err);
+	(void)snprintf(path, sizeof path, "%s/empty", folder);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	CAPTURE(&c, cmd_lag, "lag", "--metrics-dir", path, "--fail-above", "5");
 	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED);
 	cr_expect(capture_has(c.err, "no pipeline runs"), "%s", c.err);
 }

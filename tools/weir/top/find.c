@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct search {
 	struct find *find;
@@ -173,6 +174,9 @@ int find_open(struct find *f, const char *dir, const char *which)
 	if (dir != NULL)
 		(void)snprintf(where, sizeof where, "%s", dir);
 	int r = search(f, dir, which);
+	/* That of this user is made with its first pipeline; one that was named is a mistake. */
+	if (r == 0 && dir != NULL && access(dir, F_OK) != 0)
+		r = -errno;
 	if (r < 0)
 		return cli_fail(where, r, NULL);
 	if (f->count == 0 && dir == NULL)
