@@ -61,6 +61,25 @@ static bool is_of_pipeline(int kind)
 	return kind == WEIR_ALERT_FREE_BYTES || kind == WEIR_ALERT_STUCK_AGE;
 }
 
+/* Of a mark that is missing or was refused, which is told, there is a number that nobody gave. */
+static bool is_given(const struct wr_config_findings *findings, const struct wr_config_node *mark)
+{
+	for (uint32_t i = 0; mark != NULL && i < findings->count; i++)
+		if (findings->items[i].severity == WEIR_CONFIG_ERROR &&
+		    findings->at[i] >= mark->at && findings->at[i] < mark->at + mark->span_bytes)
+			return false;
+	return mark != NULL;
+}
+
+static bool are_marks_given(const struct wr_config_findings *findings,
+			    const struct wr_config_node *item)
+{
+	const struct wr_config_node *when = wr_config_child(item, "when");
+	const struct wr_config_node *number = when != NULL ? when->first : NULL;
+	return is_given(findings, wr_config_child(number, "raise_at")) &&
+	       is_given(findings, wr_config_child(number, "clear_at"));
+}
+
 static void check_alert(struct wr_config_findings *findings, const struct wr_config_node *root,
 			const struct wr_config_values *values, const struct wr_config_alert *a,
 			const struct wr_config_node *item)
@@ -70,7 +89,8 @@ static void check_alert(struct wr_config_findings *findings, const struct wr_con
 
 	if (a->kind == 0)
 		return; /* it lacks its number, which is told */
-	if (is_free ? a->clear_at <= a->raise_at : a->clear_at >= a->raise_at) {
+	if ((is_free ? a->clear_at <= a->raise_at : a->clear_at >= a->raise_at) &&
+	    are_marks_given(findings, item)) {
 		d = wr_config_error(findings, wr_config_item_place(findings, item, "when"),
 				    is_free ? "free space falls: clear_at has to be more than "
 					      "raise_at"

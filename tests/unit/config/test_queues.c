@@ -156,6 +156,9 @@ Test(queues, rules_of_alerts_become_options)
 						  "when: {parked: {raise_at: 5, clear_at: 0}}}]\n"),
 		"");
 	expect(RULE("when: {parked: {raise_at: 5, clear_at: 5}}"), "clear_at has to be less");
+	const char *report = config_report(RULE("when: {lag_age: {raise_at: 5, clear_at: 5s}}"));
+	cr_expect_not_null(strstr(report, "has no unit"), "%s", report);
+	cr_expect_null(strstr(report, "clear_at has to be"), "%s", report);
 	expect(RULE("when: {free_bytes: {raise_at: 5, clear_at: 9}}"), "there is none");
 	expect(RULE("when: {stuck_age: {raise_at: 5s, clear_at: 1s}}, subscription: q"),
 	       "this number is of the pipeline");
