@@ -232,8 +232,9 @@ static void test_reload_of_partitions(void)
 	run_bed_wait_for_bytes("out", 1);
 	run_bed_put("c.yaml", MADE(", partitions_max: 4"));
 	kill(child, SIGHUP);
-	run_bed_wait_for_word("topics[t].partitions_max stays not set, not 4, and a restart is "
-			      "refused: a topic keeps it as it was made");
+	run_bed_wait_for_word(
+		"topics[t].partitions_max 4, which is new, has no effect, and a restart is "
+		"refused: a topic keeps it as it was made");
 	kill(child, SIGTERM);
 	int code = run_bed_end(child);
 	run_bed_put("c.yaml", MADE(", partitions_max: 4"));
@@ -295,7 +296,7 @@ static void test_reload_of_topics(void)
 	int code = run_bed_end(child);
 	tap_check(code == 0 &&
 			  run_bed_says("topics[u] stays u, though it is in the file no more, ") &&
-			  run_bed_says("reload: topics[v] stays not set, not v, until") &&
+			  run_bed_says("reload: topics[v] v, which is new, has no effect, until") &&
 			  run_bed_says("reload: topics[u] is in the file again: it keeps what"),
 		  "topics that leave the file are told, and those that come back to it (%d)", code);
 }

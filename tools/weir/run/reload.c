@@ -51,14 +51,19 @@ static void leave(void *context, const struct weir_config_change *c)
 	if (c->at_reload)
 		return;
 	r->left++;
+	const char *until = c->is_refused ? "and a restart is refused" : "until a restart";
+	char what[320];
+	if (c->before == NULL)
+		(void)snprintf(what, sizeof what, "%s, which is new, has no effect", c->after);
+	else if (c->after == NULL)
+		(void)snprintf(what, sizeof what, "stays %s, though it is in the file no more",
+			       c->before);
+	else
+		(void)snprintf(what, sizeof what, "stays %s, not %s", c->before, c->after);
 	lines_say(WR_EVENT_RELOAD_LEFT,
 		  WR_FIELDS(wr_field_text("key", c->key), wr_field_text("before", c->before),
 			    wr_field_text("after", c->after), wr_field_text("why", c->why)),
-		  "reload: %s stays %s, %s%s, %s: %s", c->key,
-		  c->before != NULL ? c->before : "not set",
-		  c->after != NULL ? "not " : "though it is in the file no more",
-		  c->after != NULL ? c->after : "",
-		  c->is_refused ? "and a restart is refused" : "until a restart", c->why);
+		  "reload: %s %s, %s: %s", c->key, what, until, c->why);
 }
 
 /* All that is live: those that did not change are as they are. */
