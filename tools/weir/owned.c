@@ -19,7 +19,7 @@
 #define PRODUCERS_MAX 4096u
 #define SCHEMAS_MAX 8192u
 #define SCHEMA_BYTES_MAX (8u << 20)
-#define LIMIT_LEAST 1024u
+#define KEYS_LEAST 1024u
 
 static int stop(void *context, const struct weir_journal_segment *segment)
 {
@@ -58,8 +58,8 @@ static void help(int code)
 
 /*
  * An open says what a journal has more of than was allowed, one at a time, and leaves it as it is:
- * twice as much is tried then, up to what a pipeline may have. So nobody has to know what the
- * program has. False: it is something else, or there is no more.
+ * twice as much is tried then, of keys KEYS_LEAST to begin with, up to what a pipeline may have. So
+ * nobody has to know what the program has. False: it is something else, or there is no more.
  */
 static bool allow_more(struct weir_options *options, const struct weir_problem *problem)
 {
@@ -83,7 +83,9 @@ static bool allow_more(struct weir_options *options, const struct weir_problem *
 		uint32_t *limit = all[i].limit;
 		if (strcmp(problem->field, all[i].field) != 0 || *limit >= all[i].max)
 			continue;
-		uint32_t more = *limit < LIMIT_LEAST ? LIMIT_LEAST : 2 * *limit;
+		/* A subscription's room is large: there, few more are tried first. */
+		bool is_large = limit == &options->subscriptions_max;
+		uint32_t more = *limit < KEYS_LEAST && !is_large ? KEYS_LEAST : 2 * *limit;
 		*limit = more < all[i].max ? more : all[i].max;
 		return true;
 	}
