@@ -297,6 +297,8 @@
 	  "the writer places by the partitions that a topic was made with")                        \
 	X(GROWTHS_NOT_SAVED, "core/log/catalog.c",                                                 \
 	  "a checkpoint leaves out where a topic has grown")                                       \
+	X(GATE_NOT_LOOKED_AT, "core/pipeline/poll.c",                                              \
+	  "who found nothing looks again only when its group has something to say")                \
 	X(HIT_LEFT_OUT, "core/pipeline/poll.c",                                                    \
 	  "behind an event that is not for it a poll leaves out the next one that is")             \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \

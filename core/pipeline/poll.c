@@ -486,8 +486,9 @@ static bool poll_once(void *context)
 	if (!is_new && (m->sharing != NULL ? mail == m->mail_seen && !wr_sharing_has_news(m)
 					   : mail == m->mail_seen && m->gap_end == 0 &&
 						     m->owned_count > 0 && m->dirty_count == 0 &&
-						     wr_pipeline_gate_seq(m->pipeline, m->gate) <
-							     m->scan_seq &&
+						     (wr_pipeline_gate_seq(m->pipeline, m->gate) <
+							      m->scan_seq ||
+						      WR_BUG(GATE_NOT_LOOKED_AT)) &&
 						     !has_to_tell(m) && !wr_member_has_to_pass(m)))
 		return false;
 	m->mail_seen = mail;

@@ -48,10 +48,10 @@ static void say_anomalies(const struct verdict *verdict, uint64_t seed)
 
 static void judge(struct checker *checker, uint64_t seed, bool was_stopped)
 {
-	const struct checker_options none = {0};
+	const struct checker_options with = {.lag_max_ns = options->lag_max_ns};
 	struct verdict verdict;
 
-	checker_run(checker, world.history, &none, &verdict);
+	checker_run(checker, world.history, &with, &verdict);
 	result->histories++;
 	result->operations += history_count(world.history);
 	result->lives = world.cycles;

@@ -17,8 +17,9 @@ struct runs_options {
 	uint64_t histories, first;
 	double seconds; /* 0: as many as `histories` says */
 	uint64_t failures_max;
-	struct swarm swarm; /* its limits, and what is switched off */
-	bool prints;        /* each history, as text */
+	struct swarm swarm;  /* its limits, and what is switched off */
+	uint64_t lag_max_ns; /* 0: it is measured, and may be anything */
+	bool prints;         /* each history, as text */
 	bool trace;
 	bool alone;     /* the world's own oracle says nothing */
 	bool to_stderr; /* what it says for people */

@@ -7,6 +7,7 @@
  *   ... --seconds T                              or for so long
  *   ... --json                                   one object: histories, histories_per_s, ...
  *   ... --failures N                             ends after so many have failed (1)
+ *   ... --lag-max NS                             what is handed out later than that is an anomaly
  *   weir-anomaly --one --seed S [--print]        one of them, and its text; with --trace what the
  *                                                simulation says of itself
  *   ... --without a,b --lives N --acts N         without these classes of faults, and shorter
@@ -32,7 +33,6 @@
 struct options {
 	struct runs_options runs;
 	const char *check;
-	uint64_t lag_max_ns;
 	bool json, one, lists_rules, draws, plants;
 	enum rule rule;
 };
@@ -47,8 +47,8 @@ static _Noreturn void refuse(const char *what)
 	(void)fprintf(stderr,
 		      "%s: %s\n"
 		      "usage: %s [--histories N | --seconds T] [--seed S] [--json] [--failures N]\n"
-		      "       [--one] [--print] [--trace] [--without CLASS,...] [--lives N] "
-		      "[--acts N] [--alone]\n"
+		      "       [--lag-max NS] [--one] [--print] [--trace] [--without CLASS,...]\n"
+		      "       [--lives N] [--acts N] [--alone]\n"
 		      "       --check FILE [--lag-max NS] | --rules | --drawn --seed S "
 		      "[--plant RULE]\n",
 		      program, what, program);
@@ -125,7 +125,7 @@ static int run_simulated(void)
 
 static int check_file(void)
 {
-	const struct checker_options options = {.lag_max_ns = o.lag_max_ns};
+	const struct checker_options options = {.lag_max_ns = o.runs.lag_max_ns};
 	bool is_stdin = strcmp(o.check, "-") == 0;
 	FILE *file = is_stdin ? stdin : fopen(o.check, "r");
 
@@ -221,7 +221,7 @@ static bool take_number(const char *name, const char *value)
 	else if (strcmp(name, "--acts") == 0)
 		o.runs.swarm.acts_limit = (uint32_t)number(value);
 	else if (strcmp(name, "--lag-max") == 0)
-		o.lag_max_ns = number(value);
+		o.runs.lag_max_ns = number(value);
 	else
 		return false;
 	return true;

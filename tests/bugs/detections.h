@@ -364,6 +364,7 @@
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "nonmonotonic-send")                                   \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "key-moved")                                           \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "torn-batch")                                          \
+	X(GATE_NOT_LOOKED_AT, weir_anomaly, "realtime-lag")                                        \
 	X(HIT_LEFT_OUT, weir_anomaly, "int-poll-skip")                                             \
 	X(GIVEN_TO_BOTH, weir_anomaly, "two-owners")                                               \
 	X(GAP_PASSED_OVER, weir_anomaly, "unacked-passed")                                         \
