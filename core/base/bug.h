@@ -303,6 +303,8 @@
 	  "behind an event that is not for it a poll leaves out the next one that is")             \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \
 	  "a new owner begins behind what nobody has acknowledged")                                \
+	X(WAITS_IN_A_STEP, "core/pipeline/wait.c",                                                 \
+	  "a call inside a step waits for what only that step can bring about")                    \
 	X(HANDLER_IS_DEAF, "core/pipeline/handler.c",                                              \
 	  "a handler's member looks at nothing before its whole batch is handled")                 \
 	X(HANDLER_UNPINNED, "core/pipeline/poll.c",                                                \

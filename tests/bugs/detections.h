@@ -253,6 +253,7 @@
 	X(GROWTHS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")               \
 	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
+	X(WAITS_IN_A_STEP, unit_handlers, "handlers::what_would_wait_says_again_inside_a_handler") \
 	X(HANDLER_IS_DEAF, unit_handlers,                                                          \
 	  "handlers::a_seek_reaches_who_is_in_the_middle_of_a_batch")                              \
 	X(HANDLER_IS_DEAF, sim_pipeline, "two owners of a partition at once")                      \
