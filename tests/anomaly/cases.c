@@ -24,6 +24,8 @@
 #define KEYED_SENT(value, offset, key)                                                             \
 	"1 1 invoke send value=" value " key=" key " topic=1\n"                                    \
 	"2 1 ok send value=" value " key=" key " topic=1 offset=" offset " level=3\n"
+#define VERSIONED(value, offset, version)                                                          \
+	"9 8 ok poll value=" value " key=5 topic=1 offset=" offset " group=8 version=" version "\n"
 /* Two events of key 5, and the first one is dead. */
 #define PARKED                                                                                     \
 	KEYED KEYED_SENT("1", "11", "5") KEYED_SENT("2", "12", "5")                                \
@@ -250,6 +252,22 @@ const struct case_of_rule cases[] = {
 	 "level=3\n3 1 invoke send value=2 dedup=8 topic=1\n4 1 info send value=2 dedup=8 topic=1\n"
 	 "5 1 invoke send value=2 dedup=9 topic=1\n6 1 ok send value=2 dedup=9 topic=1 offset=12 "
 	 "level=3\n"},
+
+	{RULE_VERSION_TAKEN, true, NULL,
+	 "1 1 invoke send value=1 key=5 topic=1 version=4\n" VERSIONED("1", "11", "5")},
+	{RULE_VERSION_TAKEN, false, "it was sent again for another one",
+	 "1 1 invoke send value=1 key=5 topic=1 version=4\n1 1 fail send value=1 key=5 topic=1\n"
+	 "1 1 invoke send value=1 key=5 topic=1 version=5\n" VERSIONED("1", "11", "5")},
+	{RULE_VERSION_TAKEN, true, "two have the same one",
+	 "1 1 invoke send value=1 key=5 topic=1\n1 2 invoke send value=2 key=5 topic=1\n" VERSIONED(
+		 "1", "11", "5") VERSIONED("2", "12", "5")},
+	{RULE_VERSION_TAKEN, false, "the first one has ended its key",
+	 "1 1 invoke send value=1 key=5 topic=1 ends\n1 2 invoke send value=2 key=5 "
+	 "topic=1\n" VERSIONED("1", "11", "5") VERSIONED("2", "12", "1")},
+	{RULE_VERSION_TAKEN, false, "the first one was cut away",
+	 "1 1 invoke send value=1 key=5 topic=1\n1 2 invoke send value=2 key=5 topic=1\n" VERSIONED(
+		 "1", "11", "5") CUT("10") "22 7 ok poll value=2 key=5 topic=1 offset=11 group=8 "
+					   "version=5\n"},
 
 	{RULE_SNAPSHOT_DIFFERS, true, NULL,
 	 "1 1 ok state value=70 offset=11 group=1\n2 1 ok state value=71 offset=11 group=1\n"},

@@ -55,6 +55,7 @@ struct checker *checker_create(void)
 	X(op_entry, uint32_t)                                                                      \
 	X(order, uint32_t)                                                                         \
 	X(cursors, struct cursor)                                                                  \
+	X(versioned, struct versioned)                                                             \
 	X(keys, struct key)                                                                        \
 	X(processes, struct process)                                                               \
 	X(nodes, struct node)                                                                      \
@@ -81,7 +82,8 @@ struct checker *checker_create(void)
 	X(forget_at)                                                                               \
 	X(state_at)                                                                                \
 	X(process_at)                                                                              \
-	X(home_at)
+	X(home_at)                                                                                 \
+	X(versioned_at)
 
 void checker_destroy(struct checker *c)
 {
@@ -115,6 +117,7 @@ void checker_run(struct checker *c, const struct history *history,
 	checker_groups(c);
 	checker_ends(c);
 	checker_txns(c);
+	checker_versions(c);
 }
 
 void checker_found(struct checker *c, enum rule rule, uint32_t line, uint32_t other)

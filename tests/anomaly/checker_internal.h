@@ -27,6 +27,7 @@ struct place {
 /* An event that stands somewhere, for some lives. */
 struct entry {
 	uint64_t offset, value, key;
+	uint64_t version;  /* 0: not known */
 	uint64_t acked_ns; /* UINT64_MAX: nobody was told of it */
 	uint32_t place;
 	uint32_t first_life, end_life;
@@ -130,6 +131,12 @@ struct key {
 	uint32_t parked_line, parked_life;
 };
 
+/* Versions of a key of a topic, as its events are gone through. */
+struct versioned {
+	uint32_t last; /* TABLE_NONE: none yet, or it has ended */
+	bool unclear;  /* it was ended by an event that nobody knows the place of */
+};
+
 struct process {
 	uint32_t invoke_line; /* of its last poll */
 	uint32_t left_line;
@@ -166,11 +173,13 @@ struct checker {
 	struct list lives, places, entries, attempts, values, calls, groups, rows, gaps, gvs;
 	struct list op_entry; /* of each operation; or TABLE_NONE */
 	struct list order;    /* entries in the version order */
+	struct list versioned;
 	struct list cursors, keys, processes, nodes, edges;
 	struct list starts, numbers;
 	struct table place_at, entry_at, value_at, call_at, group_at, row_at, gv_at;
 	struct table start_at, owner_at, cursor_at, last_send_at, key_at, topic_start_at;
 	struct table seen_at, dedup_at, forget_at, state_at, process_at, home_at;
+	struct table versioned_at;
 };
 
 /* checker.c */
@@ -234,6 +243,7 @@ void checker_polls(struct checker *c);
 void checker_groups(struct checker *c);
 void checker_ends(struct checker *c);
 void checker_txns(struct checker *c);
+void checker_versions(struct checker *c);
 
 /* checker_leases.c, called by checker_groups.c */
 struct gv *checker_gv(struct checker *c, uint32_t group, uint32_t entry, bool *ret_made);

@@ -135,6 +135,8 @@ static void take_read(struct checker *c, uint32_t line, uint32_t life)
 	struct entry *e = checker_entry(c, at);
 	struct place *p = list_get(&c->places, e->place);
 	e->read = true;
+	if (e->version == 0)
+		e->version = op->version;
 	p->read_max = op->offset > p->read_max ? op->offset : p->read_max;
 	if (op->f != HISTORY_POLL)
 		return;

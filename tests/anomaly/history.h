@@ -21,12 +21,15 @@
  *   call        what is done at once: the events of one call, or of one transaction (f = txn)
  *   delay       send, subscribe: who leases gets it not before so long after it was appended
  *   lives       likewise: not later; 0: however old
+ *   version     poll: that the event has made of its key; send: it is to be that one, or nothing
+ *               is sent
  *   level       send, commit: how safe, 1 memory, 2 written, 3 durable; subscribe: the gate;
  *               crash: what is left, 2 of a process that died, 3 of a power cut
  *   redelivered the poll said that it may have been handed out before
  *   atomic      the events of this call become visible together, side by side
  *   shared, keyed   subscribe: its members share partitions by leases; by key in order
  *   parked      dead: the events of its key wait behind it
+ *   ends        send: its key has no version behind it
  *   present     send: the answer says that its idempotency key is there already, at `offset`
  *
  * Which f there are, and which fields belong to each: HISTORY_F_MAP.
@@ -50,9 +53,10 @@ enum history_type {
 /* X(NAME, word, fields) */
 #define HISTORY_F_MAP(X)                                                                           \
 	X(SEND, "send",                                                                            \
-	  "value key dedup topic partition offset call level delay lives; atomic "                 \
-	  "present")                                                                               \
-	X(POLL, "poll", "value key topic partition offset group generation call end; redelivered") \
+	  "value key dedup topic partition offset call level delay lives version; atomic "         \
+	  "present ends")                                                                          \
+	X(POLL, "poll",                                                                            \
+	  "value key topic partition offset group generation call end version; redelivered")       \
 	X(SCAN, "scan", "value key topic partition offset call: a reader of no group")             \
 	X(GAP, "gap", "topic partition offset end group generation call")                          \
 	X(ACK, "ack",                                                                              \
@@ -93,7 +97,8 @@ enum history_f {
 	X(SHARED, 4u, "shared")                                                                    \
 	X(KEYED, 8u, "keyed")                                                                      \
 	X(PRESENT, 16u, "present")                                                                 \
-	X(PARKED, 32u, "parked")
+	X(PARKED, 32u, "parked")                                                                   \
+	X(ENDS, 64u, "ends")
 
 enum history_flag {
 #define HISTORY_FLAG_ENUM(name, bit, word) HISTORY_##name = (bit),
@@ -114,6 +119,7 @@ struct history_op {
 	uint64_t dedup;
 	uint64_t offset;
 	uint64_t end;
+	uint64_t version;
 	uint64_t delay;
 	uint64_t lives;
 	uint32_t process;

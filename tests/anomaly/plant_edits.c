@@ -415,6 +415,27 @@ static bool edit_dead_letter(struct plot *p)
 	return true;
 }
 
+static bool is_read_from_its_topic(struct plot *p, uint32_t line)
+{
+	return plot_op(p, line)->topic != DRAW_DEAD_TOPIC && plot_op(p, line)->value != 0;
+}
+
+/* It was sent for one version, and has another. */
+static bool edit_version(struct plot *p)
+{
+	uint32_t line = plot_find(p, HISTORY_POLL, HISTORY_OK, is_read_from_its_topic);
+
+	if (line == TABLE_NONE)
+		return false;
+	plot_op(p, line)->version = 7;
+	for (uint32_t i = 0; i < history_count(p->to); i++) {
+		struct history_op *op = plot_op(p, i);
+		if (op->value == plot_op(p, line)->value && op->f == HISTORY_SEND)
+			op->version = 6;
+	}
+	return true;
+}
+
 static bool edit_state(struct plot *p)
 {
 	uint32_t line = plot_find(p, HISTORY_STATE, HISTORY_OK, NULL);
@@ -457,6 +478,8 @@ bool plant_edit(struct plot *p, enum rule rule)
 		return edit_dead(p);
 	case RULE_DEAD_AND_GONE:
 		return edit_dead_letter(p);
+	case RULE_VERSION_TAKEN:
+		return edit_version(p);
 	case RULE_SNAPSHOT_DIFFERS:
 		return edit_state(p);
 	default:

@@ -75,6 +75,10 @@
 	X(DEDUP_TWICE, "dedup-twice", false,                                                       \
 	  "two events with one idempotency key stand in the log. Not where the window had "        \
 	  "let go of the key (`forget`)")                                                          \
+	X(VERSION_TAKEN, "version-taken", false,                                                   \
+	  "an event has another version of its key than it was sent for, or one that is not "      \
+	  "above those before it. Not where its key was ended in between, or by what "             \
+	  "nobody has seen")                                                                       \
 	X(SNAPSHOT_DIFFERS, "snapshot-differs", false,                                             \
 	  "the state of all up to an offset is not the same by a snapshot and a tail as by "       \
 	  "full replay. Not where a recovery cut in between")                                      \

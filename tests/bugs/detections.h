@@ -170,6 +170,7 @@
 	X(WINDOW_OVERWRITTEN, unit_keys, "keys::random_lives_are_those_of_a_plain_list")           \
 	X(WINDOW_KEEPS_REFUSED, sim_pipeline, "the tables are not the fold of the log")            \
 	X(WINDOW_JUMPS, unit_keys, "keys::a_jump_at_an_open_takes_no_key")                         \
+	X(VERSION_UNCHECKED, weir_anomaly, "version-taken")                                        \
 	X(VERSION_UNCHECKED, unit_versions,                                                        \
 	  "versions::an_event_is_taken_when_its_key_has_what_it_expects")                          \
 	X(VERSION_REPEAT_REFUSED, unit_versions,                                                   \

@@ -73,6 +73,7 @@ struct world_ticket {
 	uint32_t call;
 	uint64_t rests_on; /* visible when it was handed over, and so ordered before it */
 	uint32_t key_k;    /* the number that its idempotency key says; 0: it has none */
+	uint64_t version;  /* that it is to have, or nothing is written; 0: any */
 };
 
 /* Outputs first_k .. last_k of a member's source, and acknowledgements. */

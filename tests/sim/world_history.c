@@ -60,6 +60,10 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 			.call = t->call,
 			.flags = t->first_k < t->last_k ? HISTORY_ATOMIC : 0,
 		};
+		if (type == HISTORY_INVOKE)
+			op.version = t->version;
+		if (event.ends_key)
+			op.flags |= HISTORY_ENDS;
 		if (type == HISTORY_INVOKE && event.delivery != NULL) {
 			op.delay = event.delivery->delay_ns;
 			op.lives = event.delivery->time_to_live_ns;
@@ -170,6 +174,7 @@ void world_say_item(const struct world_member *m, const struct weir_item *item)
 		op.value = value_of(wr_get_u32(item->payload),
 				    wr_get_u32((const uint8_t *)item->payload + 4));
 	op.key = key_of(item->key, item->key_bytes);
+	op.version = weir_item_version(item);
 	op.flags = (item->flags & WEIR_ITEM_REDELIVERED) != 0 ? HISTORY_REDELIVERED : 0;
 	if (world.history != NULL && world_is_queue(m->subscription))
 		op.end = lease_end(m, item);

@@ -329,6 +329,21 @@ static void check_duplicate(uint32_t source, uint32_t k, const struct weir_pos *
 	world_sometimes(SOMETIMES_DUPLICATE);
 }
 
+/* In histories: the version that its key has as far as anybody can see, or one that it has not. */
+static void expect_version(struct weir_event *event, struct world_ticket *t)
+{
+	if (world.history == NULL || event->key == NULL ||
+	    event->topic != world.topics[WORLD_VERSIONED])
+		return;
+	uint32_t key = world_key_number(event->key, (uint32_t)event->key_bytes);
+	uint64_t what = wr_prng_below(&world.keys_prng, 4);
+	uint64_t has = oracle.versions[key] + (what == 0 ? 1 : 0);
+	if (what == 1)
+		return;
+	event->expected_version = has > 0 ? has : WEIR_VERSION_NONE;
+	t->version = has + 1;
+}
+
 /*
  * One event without a producer (L12), with an idempotency key: after an answer that leaves its fate
  * open it is published again, in this life or the next, and is in the log once (L15, L16).
@@ -360,8 +375,8 @@ void world_publish_once(void)
 	world_event(source, k, &event);
 	event.ids = &ids;
 	uint64_t timeout_ns = world_one_in(3) ? 100000 : WEIR_FOREVER;
-	const struct world_ticket t = {
-		.first_k = k, .last_k = k, .call = ++world.call_last, .key_k = k};
+	struct world_ticket t = {.first_k = k, .last_k = k, .call = ++world.call_last, .key_k = k};
+	expect_version(&event, &t);
 	uint32_t process = ++world.process_last;
 	world_say_send(HISTORY_INVOKE, process, source, &t, level, 0);
 	struct world_call call = world_call_begin(timeout_ns);
@@ -370,14 +385,15 @@ void world_publish_once(void)
 	world_note("once", k, (uint64_t)(uint32_t)rc);
 	/* One that is published again may be there whatever this call said. */
 	bool there = rc == 0 || rc == WEIR_E_DUPLICATE;
-	world_say_send(there                  ? HISTORY_OK
-		       : rc == WEIR_E_TOO_BIG ? HISTORY_FAIL
-					      : HISTORY_INFO,
+	world_say_send(there                                           ? HISTORY_OK
+		       : rc == WEIR_E_TOO_BIG || rc == WEIR_E_CONFLICT ? HISTORY_FAIL
+								       : HISTORY_INFO,
 		       process, source, &t, level, there ? pos.sequence : 0);
 	if (rc == WEIR_E_DUPLICATE)
 		check_duplicate(source, k, &pos);
 	if (!there) {
 		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
+				    (rc == WEIR_E_CONFLICT && t.version != 0) ||
 				    is_refused_for_room(rc) ||
 				    (rc == WEIR_E_FAILED && world_has_failed()),
 			    "publish_once", (uint64_t)-rc, k);
