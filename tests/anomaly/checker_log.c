@@ -35,6 +35,9 @@ static uint32_t observe(struct checker *c, uint32_t line, uint32_t life)
 			checker_found(c, RULE_INCONSISTENT_OFFSETS, line, e->line);
 			return TABLE_NONE;
 		}
+		/* What expired is seen first without its key. */
+		if (e->key == 0)
+			e->key = op->key;
 		return at;
 	}
 	struct value *v = checker_value(c, op->value);
