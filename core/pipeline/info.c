@@ -48,6 +48,7 @@ static void tell_journal(struct weir_pipeline *p, struct weir_info *info)
 	info->segments_dropped = stats.segments_dropped;
 	info->segments_removed = stats.segments_removed;
 	info->log_bytes = stats.log_bytes;
+	info->held_sequence = wr_load_relaxed(&p->link.wanted_seq);
 	info->segments_packed = stats.packed_live;
 	info->packed_bytes = stats.packed_bytes;
 	info->pack_failures = stats.pack_failures;

@@ -279,6 +279,14 @@ static uint64_t parked_of(struct wr_subscription_live *live)
 	return live->sharing != NULL ? wr_load_relaxed(&live->sharing->parked) : 0;
 }
 
+/* What a hold keeps waits for nobody. It is counted all the same: wr_pass_idle() goes by that. */
+static const struct weir_lag no_lag = {.exact = true, .time_exact = true};
+
+static bool is_hold(struct wr_subscription_live *live)
+{
+	return wr_load_relaxed(&live->holds) != 0;
+}
+
 static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
 {
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
@@ -301,6 +309,8 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 		.exact = sums.exact,
 		.time_exact = time_exact,
 	};
+	if (is_hold(live))
+		lag = no_lag;
 	if (live->sharing != NULL && sums.exact)
 		wr_sharing_measure(live->sharing, lag.events, lag.bytes);
 	alert(p, live, &lag);
@@ -326,6 +336,10 @@ int wr_lag_step(struct weir_pipeline *p)
 static void read_lag(struct weir_pipeline *p, struct wr_subscription_live *live, uint64_t visible,
 		     struct weir_lag *ret_lag)
 {
+	if (is_hold(live)) {
+		*ret_lag = no_lag;
+		return;
+	}
 	struct sums sums = sum_rows(p, live, visible, NULL);
 	bool time_exact = wr_lag_oldest_is_known(p, live, sums.exact); /* before the time */
 	*ret_lag = (struct weir_lag){

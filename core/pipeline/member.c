@@ -297,6 +297,9 @@ static int check_subscription(struct weir_pipeline *p, uint32_t subscription,
 	if (p->subscriptions[subscription].copier != NULL)
 		return wr_problem_set(problem, -EINVAL, "subscription",
 				      "it copies events to another topic, and has no members");
+	if (wr_load_relaxed(&p->subscriptions[subscription].holds) != 0)
+		return wr_problem_set(problem, -EINVAL, "subscription",
+				      "it holds a place in the log, and has no members");
 	return 0;
 }
 

@@ -87,9 +87,12 @@ static int find_hold(struct weir_pipeline *p, const struct weir_projection_optio
 	struct weir_subscription_options s;
 	char name[WR_NAME_BYTES_MAX + 1];
 	hold_name(o->name, name);
-	if (weir_subscription_find(p, name, ret_id) == 0)
+	if (weir_subscription_find(p, name, ret_id) == 0) {
+		wr_store_relaxed(&p->subscriptions[*ret_id].holds, 1u);
 		return 0;
+	}
 	weir_subscription_options_init(&s);
+	s.holds = true;
 	s.name = name;
 	s.topics = o->topics;
 	s.topic_count = o->topic_count;

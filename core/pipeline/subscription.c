@@ -193,6 +193,9 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	if (o->priorities && o->order != WEIR_ORDER_NONE)
 		return wr_problem_set(problem, -EINVAL, "priorities",
 				      "order NONE only: a key's events are in order");
+	if (o->holds)
+		return wr_problem_set(problem, -EINVAL, "holds",
+				      "what has no members is order PARTITION");
 	if (o->when_slow == WEIR_SLOW_GAP || o->when_slow == WEIR_SLOW_DETACH)
 		return wr_problem_set(
 			problem, -EINVAL, "when_slow",
@@ -311,6 +314,7 @@ static void apply_options(struct weir_pipeline *p, uint32_t id,
 	if (gate == WEIR_LEVEL_MEMORY)
 		wr_store_relaxed(&p->order_watched, 1u);
 	wr_store_relaxed(&live->when_slow, (uint32_t)o->when_slow);
+	wr_store_relaxed(&live->holds, o->holds ? 1u : 0u);
 	wr_store_relaxed(&live->assignor, (uint32_t)o->assignor);
 	wr_store_relaxed(&live->session_timeout_ns, o->session_timeout_ns);
 	wr_store_relaxed(&live->lag_events_max, o->lag_events_max);

@@ -106,6 +106,10 @@ int weir_subscription_partition(struct weir_pipeline *p, uint32_t id, uint32_t i
 				 &tried);
 	of.failed_sequence = tried.attempts > 0 ? tried.seq : 0;
 	of.attempts = tried.attempts;
+	if (wr_load_relaxed(&p->subscriptions[id].holds) != 0) {
+		of.exact = true; /* what it keeps waits for nobody */
+		events = 0;
+	}
 	of.lag_events = events > 0 ? (uint64_t)events : 0;
 	of.lag_bytes = events > 0 && bytes > 0 ? (uint64_t)bytes : 0;
 	*ret_partition = of;

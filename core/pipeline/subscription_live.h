@@ -64,6 +64,7 @@ struct wr_subscription_live {
 	/* Options of this run: set by weir_subscription_create, read by steps and members. */
 	wr_atomic_u32 gate;      /* enum weir_level */
 	wr_atomic_u32 when_slow; /* enum weir_when_slow */
+	wr_atomic_u32 holds;     /* it keeps a place, for nobody: no lag */
 	wr_atomic_u32 assignor;  /* enum weir_assignor, which is enum wr_assignor */
 	wr_atomic_u64 session_timeout_ns;
 	wr_atomic_u64 lag_events_max;

@@ -443,6 +443,8 @@ struct weir_info {
 	uint64_t segments_dropped; /**< of those recycled, how many retention would have kept:
 	                                WEIR_NO_ROOM_DROP_OLDEST */
 	uint64_t log_bytes;        /**< of its files, segments_live: what retention_bytes bounds */
+	uint64_t held_sequence;    /**< what lies below it retention would take if nobody needed it;
+	                                0: nothing is held up */
 	uint64_t segments_packed;  /**< of segments_live: how many are packed (options.pack) */
 	uint64_t packed_bytes;     /**< of log_bytes: of packed files */
 	uint64_t pack_failures; /**< since the open: segments that stay as they are, and tries that

@@ -195,6 +195,11 @@ struct weir_subscription_options {
 	 *  weir_subscription_set_filter(). NULL (default): every event; of one that is there, as it
 	 *  is. */
 	const struct weir_subscription_filter *filter;
+
+	/** Order PARTITION: it has no members, and only keeps what it stands in front of from
+	 *  retention, for who reads the log by other ways; it is moved by seeks. What lies behind
+	 *  it waits for nobody, and is no lag: weir_lag(), alerts and metrics say 0. */
+	bool holds;
 };
 
 /**

@@ -53,6 +53,7 @@ struct wr_bridge_positions {
 	uint64_t last_ticket;             /* 0: nothing is under way */
 	int refused;                      /* the first refusal since the open; 0: none */
 	uint64_t next_care_ns;            /* when the gate is looked at again */
+	uint64_t next_look_ns;            /* and whether retention waits for it */
 };
 
 struct weir_bridge {

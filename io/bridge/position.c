@@ -15,7 +15,8 @@
  *
  * Versions outlive the segment that had the position itself. So that this stays, a subscription
  * without members, "bridge.NAME.positions", holds retention where the oldest of them stands; it
- * moves behind what is superseded, and a position that stands far back is written anew.
+ * moves behind what is superseded, and a position that stands far back, or that retention waits
+ * for, is written anew: soon, since a log that came to its limit would not take that any more.
  *
  * Thread: the driver's.
  */
@@ -31,6 +32,7 @@
 #define SECOND_NS 1000000000ull
 #define READ_NS (5 * SECOND_NS)
 #define CARE_NS (5 * SECOND_NS)
+#define LOOK_NS (SECOND_NS / 2)
 #define ROOM_NS SECOND_NS
 #define CLOSE_NS (2 * SECOND_NS)
 #define MOVED_ON "another bridge reads the same: it has moved on"
@@ -156,6 +158,7 @@ int wr_bridge_positions_init(struct weir_bridge *b, struct weir_problem *problem
 	gate.name = name;
 	gate.topics = &topic;
 	gate.topic_count = 1;
+	gate.holds = true;
 	rc = weir_subscription_create(b->pipeline, &gate, &ps->gate, problem);
 	if (rc < 0)
 		return rc;
@@ -502,16 +505,33 @@ static bool has_moved_on(struct weir_bridge *b, struct wr_bridge_key *k)
 	return true;
 }
 
+/* Whether there is something to look after: now and then, and where retention waits for it. */
+static bool is_due(struct weir_bridge *b, struct weir_info *ret_info)
+{
+	struct wr_bridge_positions *ps = &b->positions;
+	uint64_t now_ns = wr_bridge_now_ns();
+	if (ps->gate == UINT32_MAX || ps->producer == NULL || now_ns < ps->next_look_ns ||
+	    ps->run_is_open || weir_pipeline_info(b->pipeline, ret_info) < 0)
+		return false;
+	ps->next_look_ns = now_ns + LOOK_NS;
+	if (now_ns < ps->next_care_ns && ret_info->held_sequence <= ps->gate_seq)
+		return false;
+	ps->next_care_ns = now_ns + CARE_NS;
+	return true;
+}
+
 int wr_bridge_positions_care(struct weir_bridge *b)
 {
 	struct wr_bridge_positions *ps = &b->positions;
 	struct weir_info info = {.struct_bytes = sizeof info};
-	uint64_t oldest = UINT64_MAX, now = wr_bridge_now_ns();
+	uint64_t oldest = UINT64_MAX;
 	int rc = 0;
-	if (ps->gate == UINT32_MAX || ps->producer == NULL || now < ps->next_care_ns ||
-	    ps->run_is_open || weir_pipeline_info(b->pipeline, &info) < 0)
+	if (!is_due(b, &info))
 		return 0;
-	ps->next_care_ns = now + CARE_NS;
+	uint64_t stale_seq =
+		info.visible_sequence > RENEW_AFTER ? info.visible_sequence - RENEW_AFTER : 0;
+	if (stale_seq < info.held_sequence)
+		stale_seq = info.held_sequence;
 	(void)weir_producer_poll_acks(ps->producer);
 	for (uint32_t i = 0; i < ps->key_count && rc == 0; i++) {
 		struct wr_bridge_key *k = &ps->keys[i];
@@ -519,7 +539,7 @@ int wr_bridge_positions_care(struct weir_bridge *b)
 			continue;
 		oldest = k->last_seq < oldest ? k->last_seq : oldest;
 		if (k->is_read && k->marked_ticket == 0 && k->value_bytes > 0 &&
-		    k->last_seq + RENEW_AFTER < info.visible_sequence)
+		    k->last_seq < stale_seq)
 			rc = renew(b, k);
 	}
 	if (rc == 0 && oldest != UINT64_MAX && oldest > ps->gate_seq &&

@@ -390,6 +390,44 @@ static void setup_erasing(void)
 	producer = fixture_producer(&f, NULL);
 }
 
+Test(lag, what_a_hold_keeps_is_none)
+{
+	const char *work = "work";
+	struct weir_subscription_options o;
+	struct weir_subscription_partition of;
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
+	struct weir_problem problem = {0};
+	weir_subscription_options_init(&o);
+	o.name = "hold";
+	o.topics = &work;
+	o.topic_count = 1;
+	o.holds = true;
+	o.order = WEIR_ORDER_KEY;
+	cr_expect_eq(weir_subscription_create(f.pipeline, &o, &id, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "holds");
+	o.order = WEIR_ORDER_PARTITION;
+	o.lag_events_max = 1;
+	o.lag_fn = hear;
+	o.lag_context = &alerts;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, &problem), 0);
+	cr_assert_eq(weir_subscription_info(f.pipeline, id, &info), 0);
+	uint64_t position = info.position;
+	publish(0, 10);
+	look();
+	struct weir_lag lag = lag_of(id);
+	cr_expect(lag.events == 0 && lag.bytes == 0 && lag.time_ns == 0);
+	cr_expect(lag.exact && lag.time_exact);
+	for (uint32_t i = 0; i < 2; i++) {
+		cr_assert_eq(weir_subscription_partition(f.pipeline, id, i, &of), 0);
+		cr_expect(of.lag_events == 0 && of.lag_bytes == 0 && of.exact);
+	}
+	cr_assert_eq(weir_subscription_info(f.pipeline, id, &info), 0);
+	cr_expect_eq(info.position, position, "it stays where it is");
+	cr_expect_eq(alerts.above, 0);
+	cr_expect_eq(weir_member_join(f.pipeline, id, NULL, &member, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "subscription");
+}
+
 TestSuite(lag_erased, .init = setup_erasing, .fini = teardown, .timeout = 60);
 
 /* Of six events every second one is erased; the member has room for a single piece. */
