@@ -238,6 +238,10 @@
 	  "a commit says nothing of acknowledgements that were refused")                           \
 	X(PASSED_OVER_WANTED, "core/pipeline/pass.c",                                              \
 	  "a subscription without members is moved on over what it wants")                         \
+	X(WAITING_NOT_TOLD, "core/group/group.c",                                                  \
+	  "who gets a partition again that waits, is not told that he lost it")                    \
+	X(HELD_NOT_TOLD, "core/journal/journal_ahead.c",                                           \
+	  "data that waits for room that is kept for others is told of no want")                   \
 	X(IDLE_HOLDS_RETENTION, "core/pipeline/pipeline.h",                                        \
 	  "who has nothing to do is not moved on where retention waits for that")                  \
 	X(UNROUTED_MADE_LATER, "core/pipeline/router.c",                                           \

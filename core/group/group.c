@@ -300,19 +300,6 @@ static bool may_tell(struct wr_group *g, uint32_t member)
 	return g->ports->room(g->ports->context, member) > g->members[member].raised_count;
 }
 
-/* Before anybody else can be handed anything of the row. */
-static void tell_holder(struct wr_group *g, uint32_t r)
-{
-	struct wr_row *row = &g->rows[r];
-	if (row->holder == WR_MEMBER_NONE || row->holder == row->target)
-		return;
-	if (WR_BUG(GIVEN_TO_BOTH))
-		g->ports->assign(g->ports->context, row->holder, r, row->generation + 1);
-	else if (!g->members[row->holder].leaving && !WR_BUG(LOSS_NOT_TOLD))
-		g->ports->lost(g->ports->context, row->holder, r, row->generation);
-	row->holder = WR_MEMBER_NONE;
-}
-
 /* Who gets the row now: nobody, while it is kept for somebody, or waits. */
 static uint32_t next_owner(const struct wr_group *g, const struct wr_row *row)
 {
@@ -322,6 +309,24 @@ static uint32_t next_owner(const struct wr_group *g, const struct wr_row *row)
 	    !g->ports->opens(g->ports->context, (uint32_t)(row - g->rows)))
 		return WR_MEMBER_NONE;
 	return row->target;
+}
+
+/*
+ * Before anybody else can be handed anything of the row; also who is to have it again, but not now,
+ * since it waits: what he has of it is of before.
+ */
+static void tell_holder(struct wr_group *g, uint32_t r)
+{
+	struct wr_row *row = &g->rows[r];
+	if (row->holder == WR_MEMBER_NONE ||
+	    (row->holder == row->target &&
+	     (next_owner(g, row) == row->target || WR_BUG(WAITING_NOT_TOLD))))
+		return;
+	if (WR_BUG(GIVEN_TO_BOTH))
+		g->ports->assign(g->ports->context, row->holder, r, row->generation + 1);
+	else if (!g->members[row->holder].leaving && !WR_BUG(LOSS_NOT_TOLD))
+		g->ports->lost(g->ports->context, row->holder, r, row->generation);
+	row->holder = WR_MEMBER_NONE;
 }
 
 static int raise_generation(struct wr_group *g, uint32_t r)

@@ -8,11 +8,19 @@
  * ahead for what copies are sure to need, and only what is beyond hangs on the estimate. It is
  * looked at when a file came or went, and again and again while the writer holds data back.
  *
+ * While segments come and go the writer may hold data back for a moment, until it has seen the next
+ * one. When that lasts, though there are spares, or files could be made, all of that is kept for
+ * others: it is a want of room like any other.
+ *
  * Thread: the step's.
  */
 #include "core/journal/journal_internal.h"
 
 #include <errno.h>
+
+#include "core/base/bug.h"
+
+#define HELD_LONG_NS 1000000000ull
 
 /* Files that can be made. */
 static uint64_t makeable(struct wr_journal *j)
@@ -57,7 +65,11 @@ void wr_journal_ahead_publish(struct wr_journal *j)
 	end += (f->ready - f->entered + wr_journal_pickable(j) + f->ahead.makeable) * e;
 	end += wr_journal_gets_ready(j) ? e : 0;
 	end = end > e ? end - e : 0; /* the last one is the reserve, L31 */
-	uint64_t before = wr_load_relaxed(&j->link->room_end); /* own */
+	uint64_t before = wr_load_relaxed(&j->link->room_end);    /* own */
+	if (wr_load_acquire(&j->link->held) == 0 || end > before) /* D6 */
+		j->files.ahead.held_ns = 0;
+	else if (j->files.ahead.held_ns == 0)
+		j->files.ahead.held_ns = wr_max_u64(wr_clock_mono_ns(j->clock), 1);
 	if (end == before)
 		return;
 	wr_store_release(&j->link->room_end, end); /* D5 */
@@ -65,17 +77,29 @@ void wr_journal_ahead_publish(struct wr_journal *j)
 		j->moved = true; /* a writer that holds data back waits for this */
 }
 
+bool wr_journal_ahead_is_held(const struct wr_journal *j)
+{
+	uint64_t since_ns = j->files.ahead.held_ns;
+	/* Who drops the oldest does not have producers wait for each segment anew. */
+	uint64_t long_ns = j->options.drop_oldest ? WR_JOURNAL_RETRY_NS : HELD_LONG_NS;
+
+	return since_ns != 0 && wr_clock_mono_ns(j->clock) - since_ns >= long_ns &&
+	       !WR_BUG(HELD_NOT_TOLD);
+}
+
 int wr_journal_ahead_code(struct wr_journal *j)
 {
 	const struct wr_journal_files *f = &j->files;
+	uint64_t count = wr_segment_file_count(j->table);
 
 	if (wr_load_acquire(&j->link->held) == 0) /* D6 */
 		return 0;
 	if (f->prepare_code < 0)
 		return f->prepare_code;
-	if (f->ahead.makeable > 0 || f->prepare.busy)
+	if ((f->ahead.makeable > 0 || f->prepare.busy) && !wr_journal_ahead_is_held(j))
 		return 0;
-	return wr_segment_file_count(j->table) >= f->files_max ? WEIR_E_FULL : -ENOSPC;
+	/* The limit of files, or less than that on the medium. */
+	return count + f->ahead.makeable >= f->files_max ? WEIR_E_FULL : -ENOSPC;
 }
 
 uint64_t wr_journal_ahead_wanted(struct wr_journal *j)

@@ -126,6 +126,7 @@ struct wr_journal_ahead {
 	int prepare_code;    /* of the last attempt to make one */
 	uint64_t makeable;   /* files that could still be made */
 	uint64_t look_at_ns; /* looked again, if the writer waits for it */
+	uint64_t held_ns;    /* since then the writer holds data back, and no more came; 0: not */
 };
 
 struct wr_journal_files {
@@ -473,6 +474,8 @@ int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool 
 void wr_journal_ahead_publish(struct wr_journal *j);
 /* Why the writer holds data back, and nothing is on its way that would end it; 0: it is not so. */
 int wr_journal_ahead_code(struct wr_journal *j);
+/* Whether it does so for long: nothing that is there, or could be made, is data's. */
+bool wr_journal_ahead_is_held(const struct wr_journal *j);
 /* Segments to be ready for what copies need, beyond those that are in any case. */
 uint64_t wr_journal_ahead_wanted(struct wr_journal *j);
 /* Until when the medium has to be looked at again. */

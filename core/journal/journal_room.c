@@ -3,7 +3,8 @@
  * That there is no room for another segment, for who asks and for who listens.
  *
  * Who asks (no_room_code) is told how it is: data waits, and no segment is on its way to it, until
- * data can go on. A segment that becomes no more than the reserve does not change that.
+ * data can go on. A segment that becomes no more than the reserve does not change that, nor do
+ * spares that are kept for others (journal_ahead.c).
  *
  * Who listens (no_room_told) is told of a want at once, and of its end only when it has lasted:
  * where retention just keeps up, each segment that it gives back ends the want for as long as that
@@ -70,7 +71,8 @@ void wr_journal_room_note(struct wr_journal *j)
 	uint32_t told = wr_load_relaxed(&j->cells.no_room_told);
 	bool one_is_coming = f->header_phase != WR_JOURNAL_READY_NONE ||
 			     (wr_journal_pickable(j) > 0 && !f->spare_refused);
-	int held_code = one_is_coming ? 0 : wr_journal_ahead_code(j);
+	bool is_coming = one_is_coming && !wr_journal_ahead_is_held(j);
+	int held_code = is_coming ? 0 : wr_journal_ahead_code(j);
 	uint32_t code = before;
 
 	if (held_code < 0) {

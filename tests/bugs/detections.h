@@ -203,6 +203,10 @@
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(FENCED_NOT_TOLD, unit_members, "members::a_commit_tells_of_acks_that_went_before_it")    \
 	X(PASSED_OVER_WANTED, unit_filtering, "pass::but_not_over_what_is_wanted")                 \
+	X(WAITING_NOT_TOLD, unit_group,                                                            \
+	  "group::who_gets_a_row_again_that_waits_is_told_that_he_lost_it")                        \
+	X(HELD_NOT_TOLD, unit_room_ahead,                                                          \
+	  "room_ahead::and_also_when_what_is_there_is_not_for_data")                               \
 	X(IDLE_HOLDS_RETENTION, unit_filtering, "pass::what_holds_retention_up_is_moved_on")       \
 	X(UNROUTED_MADE_LATER, unit_filtering, "unrouted::who_comes_later_does_not_count")         \
 	X(UNROUTED_FORGETS_FILTERS, unit_filtering, "unrouted::filters_count_as_they_were")        \

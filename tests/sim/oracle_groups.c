@@ -273,9 +273,10 @@ void oracle_check_lag(uint32_t subscription)
 			if (!oracle_wants(subscription, list->seqs[i]))
 				continue;
 			const struct oracle_record *o = &oracle.records[list->seqs[i]];
-			/* What lies further on is there, whatever left the place where it was. */
+			/* What lies further on is there, whatever left the place where it was; of
+			 * one that is detached all counts that came, and is kept for nobody. */
 			bool is_there =
-				!o->left ||
+				!o->left || row->detached_seq != 0 ||
 				(world_is_queue(subscription) &&
 				 oracle_queue_place(subscription, list->seqs[i]) != list->seqs[i]);
 			events += is_there;

@@ -33,6 +33,7 @@ static uint32_t call_count;
 static uint32_t room[MEMBERS];
 static uint64_t place[MEMBERS], decided[MEMBERS];
 static uint32_t raises_left; /* before the lane to the log is full */
+static bool opens;           /* rows that wait */
 
 static inline void record(struct call call)
 {
@@ -101,6 +102,13 @@ static bool port_lane_decided(void *context, uint32_t member, uint64_t up_to)
 	return decided[member] >= up_to;
 }
 
+static bool port_opens(void *context, uint32_t row)
+{
+	(void)context;
+	(void)row;
+	return opens;
+}
+
 static const struct wr_group_ports ports = {
 	.raise = port_raise,
 	.room = port_room,
@@ -110,6 +118,7 @@ static const struct wr_group_ports ports = {
 	.fence = port_fence,
 	.lane_place = port_lane_place,
 	.lane_decided = port_lane_decided,
+	.opens = port_opens,
 };
 
 static const uint32_t topics[] = {4};
@@ -119,6 +128,7 @@ static inline void set_up(void)
 	wr_memory_sim_init(&memory, NULL);
 	cr_assert_eq(wr_group_init(&group, &memory.base, &ports, topics, 1, MEMBERS), 0);
 	raises_left = 1000;
+	opens = true;
 	for (uint32_t m = 0; m < MEMBERS; m++)
 		room[m] = 100;
 }

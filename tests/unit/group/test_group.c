@@ -371,6 +371,27 @@ CASE(group, a_seek_that_takes_a_row_to_another_member_tells_its_owner)
 		cr_expect(calls[i].kind != LOST || (calls[i].member == 0 && calls[i].row >= 2));
 }
 
+/* The partition that had its keys before it is to be read anew first. */
+CASE(group, who_gets_a_row_again_that_waits_is_told_that_he_lost_it)
+{
+	join(0, "a");
+	group.rows[3].waits = true;
+	opens = false;
+	uint32_t from = call_count;
+	wr_group_seek(&group, 77);
+	settle_down();
+	expect_owners(0, 0, 0, WR_MEMBER_NONE);
+	cr_assert_eq(count(LOST), 1);
+	for (uint32_t i = from; i < call_count; i++)
+		cr_expect(calls[i].kind != LOST ||
+			  (calls[i].member == 0 && calls[i].row == 3 && calls[i].generation == 1));
+	opens = true;
+	settle_down();
+	expect_owners(0, 0, 0, 0);
+	cr_expect_eq(group.rows[3].generation, 3);
+	cr_expect_eq(count(LOST), 1);
+}
+
 CASE(group, rows_of_nobody_are_moved_too)
 {
 	wr_group_seek(&group, 5);

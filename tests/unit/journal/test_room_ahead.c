@@ -84,6 +84,44 @@ Test(room_ahead, a_writer_that_holds_data_back_is_told_why)
 	j->options.drop_oldest = j->files.drop_wanted = false;
 }
 
+/* All that is there, or could be made, is kept for others: when that lasts, it is told. */
+Test(room_ahead, and_also_when_what_is_there_is_not_for_data)
+{
+	struct wr_journal_files *f = &j->files;
+	uint32_t files_max = f->files_max;
+
+	wr_store_release(&rig.link.held, 1);
+	for (int drops = 0; drops < 2; drops++) {
+		j->options.drop_oldest = drops != 0;
+		f->drop_wanted = false;
+		f->ahead.held_ns = 0;
+		f->ahead.makeable = 3;
+		wr_journal_ahead_publish(j);
+		uint64_t since_ns = f->ahead.held_ns;
+		cr_assert_neq(since_ns, 0);
+		wr_journal_room_note(j);
+		cr_expect_eq(wr_load_relaxed(&rig.link.full), 0u, "a moment says nothing");
+		wr_clock_sim_advance(disk->clock, drops != 0 ? WR_JOURNAL_RETRY_NS : 1000000000u);
+		wr_journal_room_note(j);
+		cr_expect_eq(wr_load_relaxed(&rig.link.full), 1u);
+		cr_expect_eq(f->drop_wanted, drops != 0);
+		f->files_max = wr_segment_file_count(j->table) + 3;
+		cr_expect_eq(wr_journal_ahead_code(j), WEIR_E_FULL, "it is the limit of files");
+		f->files_max++;
+		cr_expect_eq(wr_journal_ahead_code(j), -ENOSPC, "it is the medium");
+		f->files_max = files_max;
+		/* More has come: the writer has to see that first. */
+		wr_store_release(&rig.link.room_end, 0);
+		wr_journal_ahead_publish(j);
+		wr_journal_room_note(j);
+		cr_expect_eq(wr_load_relaxed(&rig.link.full), 0u);
+	}
+	wr_store_release(&rig.link.held, 0);
+	wr_journal_ahead_publish(j);
+	cr_expect_eq(f->ahead.held_ns, 0u);
+	j->options.drop_oldest = f->drop_wanted = false;
+}
+
 Test(room_ahead, how_many_segments_copies_want)
 {
 	uint32_t e = (uint32_t)j->files.extent_count;
