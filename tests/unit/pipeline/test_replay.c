@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -376,30 +377,37 @@ Test(replay, follows_what_comes_and_tells_it_from_what_was)
 	weir_replay_close(replay);
 }
 
+struct follower {
+	atomic_int taken;
+	int code;
+};
+
 static void *follow_for_ever(void *context)
 {
 	struct weir_item item;
-	int *ret_code = context;
+	struct follower *follower = context;
 	struct weir_replay_options o;
 	weir_replay_options_init(&o);
 	o.follow = true;
 	struct weir_replay *replay = open_replay(&o);
-	while ((*ret_code = weir_replay_next(replay, &item, 1, WEIR_FOREVER)) >= 0)
-		;
+	while ((follower->code = weir_replay_next(replay, &item, 1, WEIR_FOREVER)) >= 0)
+		atomic_fetch_add(&follower->taken, follower->code);
 	return NULL;
 }
 
 Test(replay, that_waits_is_ended_by_the_close)
 {
 	pthread_t thread;
-	int code = 0;
+	struct follower follower = {.code = 0};
 	begin_small(FIXTURE_DURABLE);
 	publish_numbers(0, 3);
-	cr_assert_eq(pthread_create(&thread, NULL, follow_for_ever, &code), 0);
-	fixture_sleep_ns(5000000);
+	cr_assert_eq(pthread_create(&thread, NULL, follow_for_ever, &follower), 0);
+	/* Until it is in the call that waits for a fourth. */
+	while (atomic_load(&follower.taken) < 3 || wr_load_seq(&f.pipeline->callers) == 0)
+		fixture_sleep_ns(1000000);
 	fixture_close(&f, NULL);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
-	cr_assert_eq(code, WEIR_E_CLOSED);
+	cr_assert_eq(follower.code, WEIR_E_CLOSED);
 }
 
 /* What one lends from its own chunk is no other's. */
