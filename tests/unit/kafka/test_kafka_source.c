@@ -82,7 +82,7 @@ static struct weir_bridge_status look(struct weir_bridge *bridge)
 
 static void step_until(struct weir_bridge *bridge, uint64_t events)
 {
-	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint64_t end_ns = fixture_now_ns() + 4 * FIXTURE_LONG_NS;
 	while (look(bridge).events < events && look(bridge).state != WEIR_BRIDGE_FAILED &&
 	       fixture_now_ns() < end_ns)
 		(void)weir_bridge_step(bridge, 10 * MILLISECOND_NS);
@@ -92,7 +92,7 @@ static void step_until(struct weir_bridge *bridge, uint64_t events)
 
 static void step_until_why(struct weir_bridge *bridge, const char *part)
 {
-	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint64_t end_ns = fixture_now_ns() + 4 * FIXTURE_LONG_NS;
 	while (strstr(look(bridge).why, part) == NULL && look(bridge).state != WEIR_BRIDGE_FAILED &&
 	       fixture_now_ns() < end_ns)
 		(void)weir_bridge_step(bridge, 10 * MILLISECOND_NS);
