@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -378,7 +377,7 @@ Test(replay, follows_what_comes_and_tells_it_from_what_was)
 }
 
 struct follower {
-	atomic_int taken;
+	wr_atomic_u32 taken;
 	int code;
 };
 
@@ -391,7 +390,8 @@ static void *follow_for_ever(void *context)
 	o.follow = true;
 	struct weir_replay *replay = open_replay(&o);
 	while ((follower->code = weir_replay_next(replay, &item, 1, WEIR_FOREVER)) >= 0)
-		atomic_fetch_add(&follower->taken, follower->code);
+		wr_store_release(&follower->taken,
+				 wr_load_relaxed(&follower->taken) + (uint32_t)follower->code);
 	return NULL;
 }
 
@@ -403,7 +403,7 @@ Test(replay, that_waits_is_ended_by_the_close)
 	publish_numbers(0, 3);
 	cr_assert_eq(pthread_create(&thread, NULL, follow_for_ever, &follower), 0);
 	/* Until it is in the call that waits for a fourth. */
-	while (atomic_load(&follower.taken) < 3 || wr_load_seq(&f.pipeline->callers) == 0)
+	while (wr_load_acquire(&follower.taken) < 3 || wr_load_seq(&f.pipeline->callers) == 0)
 		fixture_sleep_ns(1000000);
 	fixture_close(&f, NULL);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
