@@ -71,8 +71,8 @@ void wr_journal_room_note(struct wr_journal *j)
 	uint32_t told = wr_load_relaxed(&j->cells.no_room_told);
 	bool one_is_coming = f->header_phase != WR_JOURNAL_READY_NONE ||
 			     (wr_journal_pickable(j) > 0 && !f->spare_refused);
-	bool is_coming = one_is_coming && !wr_journal_ahead_is_held(j);
-	int held_code = is_coming ? 0 : wr_journal_ahead_code(j);
+	bool is_for_data = one_is_coming && !wr_journal_ahead_is_held(j);
+	int held_code = is_for_data ? 0 : wr_journal_ahead_code(j);
 	uint32_t code = before;
 
 	if (held_code < 0) {

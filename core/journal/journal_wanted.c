@@ -36,8 +36,7 @@ void wr_journal_tell_wanted(struct wr_journal *j)
 	}
 	if (n > 0)
 		seq = wr_load_relaxed(&wr_segment_live(j->table, n)->first_seq); /* own */
-
-	if (wr_load_relaxed(&j->link->wanted_seq) == seq) /* own */
+	if (wr_load_relaxed(&j->link->wanted_seq) == seq)                        /* own */
 		return;
 	wr_store_relaxed(&j->link->wanted_seq, seq);
 	if (seq != 0)

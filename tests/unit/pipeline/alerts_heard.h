@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the callback of alerts was told: how often, and what last. For the test programs of alerts
- * in pipelines that are driven by hand.
+ * What the callback of alerts was told: how often, and what last; and a pipeline with such a
+ * callback. For the test programs of alerts in pipelines that are driven by hand.
  *
  * Thread: the one that drives.
  */
@@ -11,6 +11,8 @@
 #include <stdio.h>
 
 #include <weir/alerts.h>
+
+#include "tests/support/pipeline_fixture.h"
 
 struct heard {
 	uint32_t raised, cleared;
@@ -32,6 +34,19 @@ static inline void hear(void *context, const struct weir_alert *alert)
 		       alert->subscription != NULL ? alert->subscription : "");
 	(void)snprintf(h->bridge, sizeof h->bridge, "%s",
 		       alert->bridge != NULL ? alert->bridge : "");
+}
+
+/* A pipeline with one rule, heard, and told to the topic "alerts". */
+static inline void alerts_open(struct fixture *f, int kind, const struct weir_alert_rule *rule)
+{
+	fixture_init(f, kind);
+	f->options.alerts = rule;
+	f->options.alert_count = 1;
+	f->options.alert_topic = "alerts";
+	f->options.alert_fn = hear;
+	f->options.alert_context = &heard;
+	f->options.metrics_dir = "none";
+	fixture_open(f);
 }
 
 #endif

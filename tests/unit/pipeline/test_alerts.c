@@ -51,18 +51,6 @@ static uint64_t firing(void)
 	return value;
 }
 
-static void open_with(int kind, const struct weir_alert_rule *rule)
-{
-	fixture_init(&f, kind);
-	f.options.alerts = rule;
-	f.options.alert_count = 1;
-	f.options.alert_topic = "alerts";
-	f.options.alert_fn = hear;
-	f.options.alert_context = &heard;
-	f.options.metrics_dir = "none";
-	fixture_open(&f);
-}
-
 Test(alerts, a_rule_is_told_four_times_and_when_it_is_over)
 {
 	static const struct weir_alert_rule rule = {.name = "behind",
@@ -72,7 +60,7 @@ Test(alerts, a_rule_is_told_four_times_and_when_it_is_over)
 						    .hold_ns = 150 * MS};
 	struct weir_item item;
 
-	open_with(FIXTURE_DURABLE | FIXTURE_MANUAL, &rule);
+	alerts_open(&f, FIXTURE_DURABLE | FIXTURE_MANUAL, &rule);
 	uint32_t topic = fixture_topic(&f, "orders", 1);
 	(void)fixture_topic(&f, "alerts", 1);
 	uint32_t id = fixture_subscription(&f, "billing", "orders");
@@ -122,7 +110,7 @@ Test(alerts, changes_that_find_no_room_wait_for_it)
 	struct wr_shared_buffer *taken[WR_SHARED_BUFFERS];
 	uint32_t count = 0;
 
-	open_with(FIXTURE_DURABLE | FIXTURE_MANUAL, &rule);
+	alerts_open(&f, FIXTURE_DURABLE | FIXTURE_MANUAL, &rule);
 	uint32_t topic = fixture_topic(&f, "orders", 1);
 	(void)fixture_topic(&f, "alerts", 1);
 	uint32_t id = fixture_subscription(&f, "billing", "orders");
@@ -300,7 +288,7 @@ Test(alerts, a_number_has_a_unit)
 		{"many", WEIR_ALERT_LAG_EVENTS, NULL, NULL, 1000, 10, 0},
 	};
 
-	open_with(FIXTURE_MEMORY | FIXTURE_MANUAL, &rules[0]);
+	alerts_open(&f, FIXTURE_MEMORY | FIXTURE_MANUAL, &rules[0]);
 	(void)fixture_topic(&f, "orders", 1);
 	(void)fixture_subscription(&f, "billing", "orders");
 	set_rules(rules, 3);
@@ -425,7 +413,7 @@ Test(alerts, a_bridge_that_does_not_run_is_told_and_one_that_is_gone_has_no_trou
 						    .hold_ns = 20 * MS};
 	struct weir_item item;
 
-	open_with(FIXTURE_MEMORY | FIXTURE_MANUAL, &rule);
+	alerts_open(&f, FIXTURE_MEMORY | FIXTURE_MANUAL, &rule);
 	(void)fixture_topic(&f, "alerts", 1);
 	struct weir_member *watcher =
 		fixture_member(&f, fixture_subscription(&f, "watch", "alerts"), NULL);
@@ -508,7 +496,7 @@ Test(alerts, what_is_given_up_before_the_first_look_counts)
 		{"queue", WEIR_ALERT_DEAD_LETTERS, NULL, NULL, 60, 0, 0},
 	};
 
-	open_with(FIXTURE_MEMORY | FIXTURE_MANUAL, &rules[0]);
+	alerts_open(&f, FIXTURE_MEMORY | FIXTURE_MANUAL, &rules[0]);
 	struct wr_bridge_place *place = wr_bridge_place_take(f.pipeline, "out");
 	tell_bridge(place, "out", 0, 1);
 	cr_assert(await(&heard.raised, 1));

@@ -18,18 +18,6 @@
 
 static struct fixture f;
 
-static void open_with(const struct weir_alert_rule *rule)
-{
-	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
-	f.options.alerts = rule;
-	f.options.alert_count = 1;
-	f.options.alert_topic = "alerts";
-	f.options.alert_fn = hear;
-	f.options.alert_context = &heard;
-	f.options.metrics_dir = "none";
-	fixture_open(&f);
-}
-
 TestSuite(alerts_meanwhile, .timeout = 120);
 
 static uint32_t make_filtered(const char *topic)
@@ -72,7 +60,7 @@ Test(alerts_meanwhile, one_of_a_filtered_subscription_is_raised_while_events_com
 						    .hold_ns = 3600 * S};
 	struct weir_lag lag = {0};
 
-	open_with(&rule);
+	alerts_open(&f, FIXTURE_DURABLE | FIXTURE_MANUAL, &rule);
 	uint32_t topic = fixture_topic(&f, "orders", 1);
 	uint32_t id = make_filtered("orders");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
@@ -122,7 +110,7 @@ Test(alerts_meanwhile, one_that_is_raised_before_its_topic_is_made_is_published_
 {
 	struct weir_item item;
 
-	open_with(&full);
+	alerts_open(&f, FIXTURE_DURABLE | FIXTURE_MANUAL, &full);
 	await_raised();
 	wr_alerts_step(f.pipeline, wr_clock_mono_ns(f.pipeline->host.clock) + S);
 	(void)fixture_topic(&f, "alerts", 1);
@@ -136,7 +124,7 @@ Test(alerts_meanwhile, one_that_is_raised_before_its_topic_is_made_is_published_
 
 Test(alerts_meanwhile, a_topic_is_not_awaited_for_long)
 {
-	open_with(&full);
+	alerts_open(&f, FIXTURE_DURABLE | FIXTURE_MANUAL, &full);
 	await_raised();
 	wr_alerts_step(f.pipeline, wr_clock_mono_ns(f.pipeline->host.clock) + 61 * S);
 	(void)fixture_topic(&f, "alerts", 1);
