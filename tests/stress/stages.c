@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 
 #include "core/base/atomic.h"
 #include "tests/stress/stages_bed.h"
@@ -305,6 +306,7 @@ static void test_done_of_no_source(void)
 struct inside {
 	struct weir_stages *stages;
 	wr_atomic_u32 is_set;
+	wr_atomic_u32 has_tried; /* pairs with test_stop() */
 	int waited;
 	int closed;
 	int slept;
@@ -320,6 +322,7 @@ static int sleeper(void *context, struct weir_stage_worker *worker,
 		(void)weir_stage_sleep(worker, SECOND / 1000);
 	inside->waited = weir_stages_wait(inside->stages, 0, NULL);
 	inside->closed = weir_stages_close(inside->stages, WEIR_CLOSE_ABORT, 0, NULL);
+	wr_store_release(&inside->has_tried, 1u);
 	inside->slept = weir_stage_sleep(worker, WEIR_FOREVER);
 	return 0;
 }
@@ -344,7 +347,9 @@ static void test_stop(void)
 	int waited = weir_stages_wait(stages, SECOND / 20, &why);
 	bool named = strstr(why.text, "make, sleep, take") != NULL;
 	int refused = weir_stages_close(stages, (enum weir_close_mode)77, 0, NULL);
-	/* The sleeper has come to its sleep, else there is nothing to wake. */
+	/* The sleeper comes to its sleep, else there is nothing to wake. */
+	while (wr_load_acquire(&inside.has_tried) == 0)
+		(void)sched_yield();
 	int closed = weir_stages_close(stages, WEIR_CLOSE_DRAIN, LONG, NULL);
 	weir_config_destroy(config);
 	tap_check(waited == -ETIMEDOUT && named && refused == -EINVAL,
