@@ -90,6 +90,17 @@ configure_build() { # configure_build FOLDER MESON_OPTION...
 	meson setup "$folder" . "$@"
 }
 
+# Is there room for what a build and its tests write? What lies in the folder already is a part of it.
+require_space() { # require_space MIB FOLDER
+	local mib=$1 folder=$2 free there
+	mkdir -p "$folder"
+	free=$(df --output=avail -BM "$folder" | tail -n 1 | tr -dc 0-9)
+	there=$(du -sm "$folder" | cut -f1)
+	[ $((free + there)) -lt "$mib" ] || return 0
+	echo "missing room on the disk: $folder needs $mib MiB, has $there, and $free more are free"
+	return 1
+}
+
 seconds_since() { # seconds_since EPOCH_SECONDS
 	echo $(($(date +%s) - $1))
 }
