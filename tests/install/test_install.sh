@@ -5,7 +5,8 @@
 #         installed_files.txt and no others; and weir can be a Meson subproject.
 # Method: twice installed: this build by DESTDIR, and one of its own for a prefix, whose build folder
 #         is removed before anything is built against it. That one is a user's project with weir as
-#         its subproject, a copy without tests: built once, it shows both. The other projects are
+#         its subproject, a copy without tests and without the command, which has been built, and
+#         is installed by the former: built once, it shows both. The other projects are
 #         copied away; no command that compiles or links them names a folder of the source tree or
 #         of this build, and no program looks for its libraries there. Prints TAP.
 # usage: test_install.sh ROOT BUILD VERSION
@@ -66,19 +67,20 @@ installed_list() {
 		-e "s,\.so\.$version\$,.so.VERSION,") | LC_ALL=C sort
 }
 
-wanted_list() {
+wanted_list() { # wanted_list WITH_COMMAND: yes or no
 	# The headers say what they need; they are there with or without their libraries.
 	sed -e '/^#/d' "$root/tests/install/installed_files.txt" |
 		{ [ -n "$jemalloc" ] && cat || grep -v 'weir-jemalloc'; } |
 		{ [ -n "$config" ] && cat || grep -v -e 'weir-config' -e 'weir-run@'; } |
 		{ [ -n "$kafka" ] && cat || grep -v 'weir-kafka'; } |
 		{ [ -n "$serve" ] && cat || grep -v 'weir-serve'; } |
-		{ [ -n "$rabbitmq" ] && cat || grep -v 'weir-rabbitmq'; }
+		{ [ -n "$rabbitmq" ] && cat || grep -v 'weir-rabbitmq'; } |
+		{ [ "$1" = yes ] && cat || grep -v -e '^bin/weir$' -e 'weir-run@'; }
 }
 
-same_files() { # same_files FOLDER
+same_files() { # same_files FOLDER WITH_COMMAND
 	installed_list "$1" >"$work/is"
-	wanted_list | LC_ALL=C sort >"$work/wanted"
+	wanted_list "$2" | LC_ALL=C sort >"$work/wanted"
 	diff -u "$work/wanted" "$work/is"
 }
 
@@ -162,8 +164,7 @@ by_meson() { # by_meson NAME MESON_OPTION...
 	apart "$work/$name.log" && all_run "$work/$name/b" $((4 + more_programs))
 }
 
-# What a subproject needs, and no more: no tests, no tools of the tree. It brings the command, too,
-# which a user's project leaves out: all of it is installed below.
+# What a subproject needs, and no more: no tests, no tools of the tree; the command is not built.
 subproject() {
 	mkdir -p "$work/sub/subprojects/weir/tools"
 	for part in meson.build meson_options.txt include core io bench; do
@@ -172,7 +173,7 @@ subproject() {
 	cp "$root/tools/meson.build" "$work/sub/subprojects/weir/tools/"
 	cp -R "$root/tools/weir" "$root/tools/systemd" "$work/sub/subprojects/weir/tools/"
 	library_path=
-	by_meson sub -Dsubproject=true -Dweir:cli=true -Dbuildtype=plain --prefix="$prefix" \
+	by_meson sub -Dsubproject=true -Dbuildtype=plain --prefix="$prefix" \
 		--libdir="$libdir" || return 1
 	# Its tests are not the program's.
 	meson introspect --tests "$work/sub/b" | grep . | grep -vx '\[\]' && return 1
@@ -198,7 +199,8 @@ libdir=${libdir#"$prefix/"}
 find_more "$staged"
 library_path=$prefix/$libdir
 
-step "what is installed is the files of tests/install/installed_files.txt" same_files "$prefix"
+step "what is installed is the files of tests/install/installed_files.txt" same_files "$prefix" yes
+step "the installed command runs" "$prefix/bin/weir" --version
 if have make "a make project against DESTDIR"; then
 	project make make_staged
 	export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$staged"
@@ -229,8 +231,7 @@ find_more "$prefix"
 library_path=$prefix/$libdir
 export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
 
-step "the prefix has the same files" same_files "$prefix"
-step "the installed command runs" "$prefix/bin/weir" --version
+step "the prefix has the same files, but for the command" same_files "$prefix" no
 if have make "a make project"; then
 	project make make
 	step "a make project: C11 and C++17, shared, static, all static" by_make make
