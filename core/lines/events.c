@@ -150,6 +150,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "read."),
 	EVENT(SERVE_LISTENS, "serve.listens", INFO,
 	      "The server beside a run answers at this address (`serve.listen`).", "Nothing."),
+	EVENT(SERVE_NO_METRICS, "serve.no_metrics", WARNING,
+	      "The folder of metrics that is to be served (`--metrics`) is not there, or cannot be"
+	      " read: nothing of it is shown until it can.",
+	      "Look at its path, and who may read it; it is looked at anew all the time."),
 	EVENT(SERVE_NO_TOKEN, "serve.no_token", ERROR,
 	      "The file of the token cannot be read, or has none in it. At a reload the token"
 	      " stays.",
@@ -180,6 +184,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	EVENT(SOURCE_FAILED, "source.failed", ERROR,
 	      "A source ended by a failure; what can be delivered is, and the run ends.",
 	      "Mend what the line says, and start it again: it goes on there."),
+	EVENT(SOURCE_HELD_BACK, "source.held_back", WARNING,
+	      "A run ended before the log had taken what a source had published last; the next run"
+	      " reads that again.",
+	      "Look why the log took nothing: mostly it has no room. Then start it again."),
 	EVENT(SOURCE_LINE_SKIPPED, "source.line_skipped", WARNING,
 	      "A line could not be an event, and was passed over.",
 	      "Look at the line; `on_bad_line` says what is to happen."),

@@ -11,7 +11,7 @@
  * the events that came up to them. libweir-kafka (weir/kafka.h) is a driver; docs/guide/bridges.md
  * shows how to write one.
  *
- *   CONNECTING ──open()──► RUNNING ──weir_bridge_lost()──► RETRYING ──delay──► CONNECTING
+ *   CONNECTING ──open()──► RUNNING ──weir_bridge_lost()──► RETRYING ──delay, open()──► RUNNING
  *        │                   │  └──weir_bridge_failed()──► FAILED ──resume──► CONNECTING
  *        │                   └──pause──► PAUSED ──resume──► CONNECTING
  *        └──────────────────────stop──────────────────────► STOPPED
@@ -53,7 +53,7 @@ enum weir_bridge_state {
 	WEIR_BRIDGE_CONNECTING = 1,
 	WEIR_BRIDGE_RUNNING = 2,
 	WEIR_BRIDGE_PAUSED = 3,
-	WEIR_BRIDGE_RETRYING = 4, /**< closed; it is opened again after a delay */
+	WEIR_BRIDGE_RETRYING = 4, /**< opened again after a delay, and so on until it runs */
 	WEIR_BRIDGE_FAILED = 5,   /**< closed; a person has to look, and resume it */
 	WEIR_BRIDGE_STOPPED = 6,
 };
@@ -109,7 +109,8 @@ struct weir_bridge_options {
 	uint64_t retry_min_ns; /**< before the first new attempt; default 200 ms */
 	uint64_t retry_max_ns; /**< doubled up to here, less a jitter of up to a half; 30 s */
 	uint64_t drain_ns;     /**< how long drain() may take; default 10 s */
-	/** Told of each change of state, on the bridge's thread; must not call the bridge. */
+	/** Told of each change of state, and of RETRYING with each attempt that fails, on the
+	 *  bridge's thread; must not call the bridge. */
 	void (*state_fn)(void *context, const char *name, enum weir_bridge_state state,
 			 const char *why);
 	void *state_context;

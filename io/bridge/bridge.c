@@ -297,7 +297,8 @@ int weir_bridge_resume(struct weir_bridge *bridge)
 void weir_bridge_retry(struct weir_bridge *bridge)
 {
 	(void)pthread_mutex_lock(&bridge->lock);
-	if (bridge->shown.state == WEIR_BRIDGE_RETRYING && !bridge->asked.pause) {
+	if (bridge->shown.state == WEIR_BRIDGE_RETRYING && !bridge->is_trying &&
+	    !bridge->asked.pause) {
 		bridge->asked.resume = true;
 		(void)pthread_cond_broadcast(&bridge->wake);
 	}

@@ -3,10 +3,10 @@
  * A bridge from inside (weir/bridge.h). bridge.c makes and ends it, life.c goes through its states,
  * state_files.c shows it to others, position.c has the runs of a source, dead.c the dead letters.
  *
- * `lock` guards what others look at and what they ask for: all of `shown`, `asked`. Everything else
- * is the thread's that runs the driver. What it shows it also tells the metrics, by cells of its
- * own that the group step copies (core/pipeline/bridge_cells.h): told.c. No atomics but those:
- * nothing here is on the path of an event but weir_bridge_count(), once for many of them.
+ * `lock` guards what others look at and what they ask for: all of `shown`, `is_trying`, `asked`.
+ * Everything else is the thread's that runs the driver. What it shows it also tells the metrics, by
+ * cells of its own that the group step copies (core/pipeline/bridge_cells.h): told.c. No atomics
+ * but those: nothing here is on the path of an event but weir_bridge_count(), once for many.
  */
 #ifndef WR_IO_BRIDGE_BRIDGE_H
 #define WR_IO_BRIDGE_BRIDGE_H
@@ -84,6 +84,7 @@ struct weir_bridge {
 	} asked;
 	struct weir_bridge_status shown;
 	bool shown_changed;
+	bool is_trying;                /* an attempt is under way */
 	struct wr_bridge_place *place; /* NULL: it has none */
 	struct wr_bridge_told told;    /* what the place has, or is about to */
 };

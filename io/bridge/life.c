@@ -5,7 +5,9 @@
  *   asked to pause or stop   from RUNNING: drain, close, the member leaves
  *   LOST                     close, the member leaves; opened again after a delay: retry_min_ns,
  *                            doubled with each attempt up to retry_max_ns, less a jitter of up to
- *                            a half. A bridge that has run for retry_max_ns begins anew
+ *                            a half. It is RETRYING until it runs, while it is being opened, too: a
+ *                            side that is down for long is one state. A bridge that has run for
+ *                            retry_max_ns begins anew
  *   GIVE_UP                  close, the member leaves; nothing until resume
  *
  * Nothing of the driver's can wait for ever here: each function has its limit, and is told to go
@@ -30,24 +32,45 @@ static enum weir_bridge_state state_of(struct weir_bridge *b)
 	return state;
 }
 
+/* Another attempt that failed is told, too: it may have another cause. */
 static void enter(struct weir_bridge *b, enum weir_bridge_state state)
 {
 	char why[sizeof b->shown.why];
 	(void)pthread_mutex_lock(&b->lock);
 	bool is_new = b->shown.state != state;
+	bool is_told = is_new || state == WEIR_BRIDGE_RETRYING;
 	if (is_new) {
 		b->shown.state = state;
 		b->shown.since_us = wr_bridge_wall_us();
 		/* What was asked for since then is this attempt. */
 		if (state == WEIR_BRIDGE_CONNECTING)
 			b->asked.resume = false;
-		wr_bridge_shown_changed(b);
 	}
+	if (is_told)
+		wr_bridge_shown_changed(b);
 	memcpy(why, b->shown.why, sizeof why);
 	(void)pthread_mutex_unlock(&b->lock);
-	if (is_new && b->options.state_fn != NULL)
+	if (is_told && b->options.state_fn != NULL)
 		b->options.state_fn(b->options.state_context, b->name, state, why);
-	wr_bridge_files_look(b, is_new);
+	wr_bridge_files_look(b, is_told);
+}
+
+static void begin_attempt(struct weir_bridge *b)
+{
+	(void)pthread_mutex_lock(&b->lock);
+	bool was_lost = b->shown.state == WEIR_BRIDGE_RETRYING;
+	b->asked.resume = b->asked.resume && !was_lost;
+	b->is_trying = true;
+	(void)pthread_mutex_unlock(&b->lock);
+	if (!was_lost)
+		enter(b, WEIR_BRIDGE_CONNECTING);
+}
+
+static void end_attempt(struct weir_bridge *b)
+{
+	(void)pthread_mutex_lock(&b->lock);
+	b->is_trying = false;
+	(void)pthread_mutex_unlock(&b->lock);
 }
 
 bool wr_bridge_is_asked_to_rest(struct weir_bridge *b)
@@ -150,12 +173,13 @@ static void take_fault(struct weir_bridge *b, int rc)
 
 static void connect_both(struct weir_bridge *b)
 {
-	enter(b, WEIR_BRIDGE_CONNECTING);
+	begin_attempt(b);
 	int rc = join(b);
 	if (rc == 0) {
 		b->is_open = true;
 		rc = b->ops.open(b->options.self, b);
 	}
+	end_attempt(b);
 	/* Who goes back since a rest was asked for has lost nothing: the next step rests. */
 	if (rc == WEIR_BRIDGE_LOST && wr_bridge_is_asked_to_rest(b)) {
 		leave(b);

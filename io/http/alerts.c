@@ -109,6 +109,15 @@ const struct wr_http_alert wr_http_alerts[] = {
 	 .severity = "warning",
 	 .summary = "Errors occurred",
 	 .advice = "The page and the pipeline's log_fn have their texts."},
+	/* A run serves its own metrics (`serve:`): when it has died nobody tells that it has. */
+	{.name = "WeirServerGone",
+	 .kind = WR_HTTP_ALERT_GONE,
+	 .metric = "up",
+	 .hold_s = 30,
+	 .severity = "critical",
+	 .summary = "Who serves weir's metrics does not answer",
+	 .advice = "Start weir serve, or the run that has serve in its config, again: nothing is "
+		   "known of its pipelines. Jobs whose name begins with weir are looked at."},
 };
 
 const uint32_t wr_http_alert_count = sizeof wr_http_alerts / sizeof wr_http_alerts[0];

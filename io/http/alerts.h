@@ -2,7 +2,7 @@
 /*
  * What is worth waking somebody for: one table, from which come the rules for Prometheus
  * (docs/prometheus/weir-alerts.yml) and the alerts of the page. Each is about a metric of
- * core/metrics/table.h or of exposition.c.
+ * core/metrics/table.h or of exposition.c; but that nobody answers is Prometheus' own to see.
  *
  * Thread: any; constant.
  */
@@ -14,7 +14,8 @@
 enum wr_http_alert_kind {
 	WR_HTTP_ALERT_ABOVE, /* the value is greater than the limit */
 	WR_HTTP_ALERT_GREW,  /* the counter rose within five minutes */
-	WR_HTTP_ALERT_STATE, /* the pipeline is in the state `unit` */
+	WR_HTTP_ALERT_STATE, /* the pipeline is in the state `state` */
+	WR_HTTP_ALERT_GONE,  /* the server does not answer: not on the page */
 };
 
 struct wr_http_alert {

@@ -6,7 +6,8 @@
  * object (walk.h).
  *
  * {"pipelines":[{"name":...,"state":...,"objects":[{"kind":"topic","labels":{...},
- *  "values":{"weir_topic_events":7}}]}],"alerts":[...],"left_out":0}
+ *  "values":{"weir_topic_events":7}}]}],"alerts":[...],"left_out":0,"metrics_dir":"",
+ *  "metrics_trouble":""}
  */
 #include <inttypes.h>
 #include <string.h>
@@ -127,9 +128,13 @@ static void write_alerts(struct wr_http_text *to)
 	static const char *const kinds[] = {[WR_HTTP_ALERT_ABOVE] = "above",
 					    [WR_HTTP_ALERT_GREW] = "grew",
 					    [WR_HTTP_ALERT_STATE] = "state"};
+	const char *begin = "{";
 	for (uint32_t i = 0; i < wr_http_alert_count; i++) {
 		const struct wr_http_alert *a = &wr_http_alerts[i];
-		wr_http_text_say(to, i > 0 ? ",{" : "{");
+		if (a->kind == WR_HTTP_ALERT_GONE)
+			continue;
+		wr_http_text_say(to, begin);
+		begin = ",{";
 		text(to, "name", a->name);
 		wr_http_text_say(to, ",");
 		text(to, "metric", a->metric);
@@ -156,6 +161,8 @@ struct live {
 	uint32_t object_at; /* where among its objects */
 	uint32_t told;      /* of them */
 	uint32_t left_out;  /* when it began */
+	int dir_code;       /* so, too */
+	const char *dir;    /* the server's */
 };
 
 /* False: there is no more that is drawn. */
@@ -199,7 +206,11 @@ static bool make_piece(struct wr_http_walk *walk)
 	case END:
 		wr_http_text_say(to, "],\"alerts\":[");
 		write_alerts(to);
-		wr_http_text_format(to, "],\"left_out\":%u}", l->left_out);
+		wr_http_text_format(to, "],\"left_out\":%u,", l->left_out);
+		text(to, "metrics_dir", l->dir);
+		wr_http_text_say(to, ",");
+		text(to, "metrics_trouble", l->dir_code < 0 ? weir_strerror(l->dir_code) : "");
+		wr_http_text_say(to, "}");
 		l->next = ENDED;
 		return true;
 	case ENDED:
@@ -211,6 +222,9 @@ static bool make_piece(struct wr_http_walk *walk)
 void wr_http_live(const struct wr_http_site *site, struct wr_http_request *r)
 {
 	struct live *l = wr_http_walk_begin(site, r, sizeof *l, make_piece);
-	if (l != NULL)
-		l->left_out = site->pipelines->left_out;
+	if (l == NULL)
+		return;
+	l->left_out = site->pipelines->left_out;
+	l->dir_code = site->pipelines->dir_code;
+	l->dir = site->pipelines->dir != NULL ? site->pipelines->dir : "";
 }

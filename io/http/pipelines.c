@@ -201,8 +201,12 @@ void wr_http_pipelines_look(struct wr_http_pipelines *p)
 		if (!is_same_file(p->list[i]))
 			forget(p, i);
 	}
+	p->dir_code = 0;
 	if (p->dir != NULL)
-		(void)weir_metrics_list(p->dir[0] != '\0' ? p->dir : NULL, take, p);
+		p->dir_code = weir_metrics_list(p->dir[0] != '\0' ? p->dir : NULL, take, p);
+	/* The default one is made by the first pipeline. */
+	if (p->dir_code > 0 || (p->dir_code == -ENOENT && p->dir[0] == '\0'))
+		p->dir_code = 0;
 	take_own(p);
 	for (uint32_t i = p->count; i-- > 0;) {
 		struct wr_http_pipeline *one = p->list[i];

@@ -31,6 +31,7 @@ struct wr_http_pipeline {
 struct wr_http_pipelines {
 	struct weir_pipeline *own; /* may be NULL */
 	const char *dir;           /* NULL: none; "": the default one */
+	int dir_code;              /* it cannot be listed, and why; it may come, or be mended */
 	uint64_t looked_ns;
 	struct wr_http_pipeline *list[WR_HTTP_PIPELINES_MAX];
 	uint32_t count;

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Goal:   /metrics keeps to OpenMetrics and to Prometheus' older format, /live is JSON that the page
-#         can draw, the page asks nobody else, what cannot be read is left out, a dead pipeline is
-#         told, and takes no place from one that runs; and the dashboard and the alert rules of docs/
-#         are what the tables say.
+#         can draw, the page asks nobody else, what cannot be read is left out, and said of a whole
+#         folder; a dead pipeline is told, and takes no place from one that runs; and the dashboard
+#         and the alert rules of docs/ are what the tables say.
 # Method: a server with a pipeline of its own; its answers are read by a strict reader of the format.
 #         Then files of metrics that are damaged, and the process killed.
 #         usage: check_metrics.py WEIR --plain|--sanitized
+import errno
 import json
 import os
 import random
@@ -185,6 +186,31 @@ def crowded(folder):
     same(server.stop(), (0, ''))
 
 
+def nowhere(folder):
+    """a folder of metrics that is not there is said, on the page too, and shown when it comes"""
+    late = folder + '/late'
+    server = Server(weir, '--metrics', late, lines=('--log-level', 'warning', '--log-format', 'json'))
+    live = server.ask('GET', '/live')[2]
+    same((live['pipelines'], live['metrics_dir']), ([], late))
+    same(live['metrics_trouble'].lower(), os.strerror(errno.ENOENT).lower())
+    same(server.ask('GET', '/metrics')[0], 200)
+    same(server.ask('GET', '/ready')[0], 200)
+    owner = Server(weir, '--journal', folder + '/j', '--create', '--metrics', late)
+    while not (live := server.ask('GET', '/live')[2])['pipelines']:
+        pass
+    same(live['metrics_trouble'], '')
+    same(owner.stop(), (0, ''))
+    code, said = server.stop()
+    said = [json.loads(one) for one in said.splitlines()]
+    same((code, [one['fields']['dir'] for one in said if one['event'] == 'serve.no_metrics']), (0, [late]))
+    # What cannot be read: no folder at all, for who may read everything, too.
+    open(folder + '/file', 'w').close()
+    server = Server(weir, '--metrics', folder + '/file', lines=('--log-level', 'warning'))
+    same(server.ask('GET', '/live')[2]['metrics_trouble'].lower(), os.strerror(errno.ENOTDIR).lower())
+    code, said = server.stop()
+    same((code, said.lower().count(f'{folder}/file: {os.strerror(errno.ENOTDIR)}'.lower())), (0, 1))
+
+
 def generated(_):
     """docs/grafana and docs/prometheus are what weir prints, and speak of metrics that there are"""
     with open(f'{root}/docs/reference/metrics.md') as f:
@@ -213,6 +239,6 @@ def generated(_):
 
 with Folder() as path:
     tap = Tap()
-    for case in (exposition, page, damaged, crowded, generated):
+    for case in (exposition, page, damaged, crowded, nowhere, generated):
         tap.run(case, path)
     tap.end()

@@ -24,8 +24,8 @@ LINES = ('--log-level', 'error')
 class Server:
     """A running `weir serve` on a port that is free."""
 
-    def __init__(self, weir, *options):
-        self.process = subprocess.Popen([weir, 'serve', '--listen', '127.0.0.1:0', *options, *LINES],
+    def __init__(self, weir, *options, lines=LINES):
+        self.process = subprocess.Popen([weir, 'serve', '--listen', '127.0.0.1:0', *options, *lines],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         atexit.register(self.process.kill)  # of a case that failed; nothing if it ended
         line = self.process.stdout.readline()

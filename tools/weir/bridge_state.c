@@ -178,7 +178,7 @@ const char *bridge_state_fault(const struct bridge_state *s)
 bool bridge_state_is_well(const struct bridge_state *s)
 {
 	static const char *const good[] = {"connecting", "running", "paused", "stopped"};
-	/* Between two attempts that fail it connects, again and again while a broker is down. */
+	/* It was down, was paused and goes on: what it connects to has not answered yet. */
 	if (strcmp(bridge_state_shown(s), "connecting") == 0 && s->attempts > 0)
 		return false;
 	for (size_t i = 0; i < WR_ARRAY_COUNT(good); i++)

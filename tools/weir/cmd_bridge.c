@@ -65,8 +65,8 @@ static const struct cli_command commands[] = {
 		    .summary = "How bridges are, for people and for scripts.",
 		    .description = WHERE_HELP
 		    "Exit codes: 0 each runs, connects, or rests as it is to (paused, stopped);\n"
-		    "1 one is retrying, also while it connects again, or failed, or its process\n"
-		    "died; 4 there is none such; 11 a newer weir has them.",
+		    "1 one is retrying, or failed, or its process died;\n"
+		    "4 there is none such; 11 a newer weir has them.",
 		    .options = look_options,
 		    .option_count = WR_ARRAY_COUNT(look_options),
 		    .arguments_min = 1,

@@ -16,6 +16,7 @@
 
 #include <sys/random.h>
 
+#include <weir/metrics.h>
 #include <weir/notify.h>
 #include <weir/serve.h>
 
@@ -161,6 +162,29 @@ static int choose_token(struct weir_server_options *o, char to[SERVE_TOKEN_ROOM]
 	return code;
 }
 
+static int pass_by(void *context, const char *path)
+{
+	(void)context;
+	(void)path;
+	return 1;
+}
+
+/* It may come, or be mended, later: that is no reason not to serve. The default one is made by the
+ * first pipeline. */
+static void look_at_metrics(void)
+{
+	char dir[64] = "";
+	int rc = weir_metrics_list(choices.metrics, pass_by, NULL);
+	if (rc >= 0 || (rc == -ENOENT && choices.metrics == NULL))
+		return;
+	(void)weir_metrics_default_dir(dir, sizeof dir);
+	const char *where = choices.metrics != NULL ? choices.metrics : dir;
+	lines_say(WR_EVENT_SERVE_NO_METRICS,
+		  WR_FIELDS(wr_field_text("dir", where), wr_field_code(rc)),
+		  "%s: %s: no pipeline of it is shown until that is mended", where,
+		  weir_strerror(rc));
+}
+
 static void block_signals(sigset_t *ret_set)
 {
 	(void)sigemptyset(ret_set);
@@ -267,6 +291,7 @@ static int serve(struct weir_server_options *o, const sigset_t *signals,
 		printf("token: %s\npage: %s/#token=%s\n", o->token, weir_server_url(server),
 		       o->token);
 	(void)fflush(stdout);
+	look_at_metrics();
 	tell_ready(&watch, server, o->pipeline);
 	wait_for_end(&watch, signals);
 	tell_stopping(&watch, o->pipeline);

@@ -42,14 +42,18 @@ static void print_alert(const struct wr_http_alert *a)
 	case WR_HTTP_ALERT_STATE:
 		printf("%s{state=\"%s\"} == 1\n", a->metric, a->state);
 		break;
+	case WR_HTTP_ALERT_GONE:
+		printf("%s{job=~\"weir.*\"} == 0\n", a->metric);
+		break;
 	}
 	if (a->hold_s > 0)
 		printf("    for: %us\n", a->hold_s);
 	printf("    labels:\n      severity: %s\n"
 	       "    annotations:\n"
-	       "      summary: \"%s ({{ $labels.pipeline }})\"\n"
+	       "      summary: \"%s ({{ $labels.%s }})\"\n"
 	       "      description: \"%s\"\n",
-	       a->severity, a->summary, a->advice);
+	       a->severity, a->summary, a->kind == WR_HTTP_ALERT_GONE ? "instance" : "pipeline",
+	       a->advice);
 }
 
 int serve_print_alerts(void)

@@ -9,6 +9,7 @@
  */
 #include <criterion/criterion.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <weir.h>
@@ -152,6 +153,67 @@ static int refuse(void *self, struct weir_bridge *bridge)
 {
 	(void)self;
 	return weir_bridge_lost(bridge, "refused");
+}
+
+struct seen {
+	uint32_t attempts, told;
+	uint32_t connecting;                /* how often it was told to be */
+	enum weir_bridge_state while_it[3]; /* of each attempt */
+	char whys[3][24];
+};
+
+/* Looks at itself meanwhile, and asks for what is being done. */
+static int look_and_refuse(void *self, struct weir_bridge *bridge)
+{
+	struct seen *seen = self;
+	seen->while_it[seen->attempts++] = state_of(bridge);
+	weir_bridge_retry(bridge);
+	return weir_bridge_lost(bridge, "attempt %u", seen->attempts);
+}
+
+static void note_why(void *context, const char *name, enum weir_bridge_state state, const char *why)
+{
+	struct seen *seen = context;
+	(void)name;
+	seen->connecting += state == WEIR_BRIDGE_CONNECTING;
+	if (state == WEIR_BRIDGE_RETRYING && seen->told < 3)
+		(void)snprintf(seen->whys[seen->told++], sizeof seen->whys[0], "%s", why);
+}
+
+/* Who looks again and again while a broker is down sees one state, whenever he looks. */
+Test(bridge_abort, a_side_that_is_down_for_long_is_one_state)
+{
+	const uint64_t hour_ns = 3600000000000u;
+	struct fixture f;
+	struct weir_bridge_ops refusing = ops;
+	struct weir_bridge *bridge = NULL;
+	struct seen seen = {0};
+	fixture_begin(&f, FIXTURE_MEMORY);
+	refusing.open = look_and_refuse;
+	struct weir_bridge_options o = source_of(&refusing, NULL);
+	o.self = o.state_context = &seen;
+	o.state_fn = note_why;
+	o.retry_min_ns = o.retry_max_ns = hour_ns;
+	o.manual = true;
+	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, NULL), 0);
+	cr_assert_eq(weir_bridge_step(bridge, 0), 1);
+	uint64_t since_us = status_of(bridge).since_us;
+	for (uint32_t i = 1; i < 3; i++) {
+		weir_bridge_retry(bridge);
+		cr_assert_eq(weir_bridge_step(bridge, 0), 1);
+		cr_assert_eq(weir_bridge_step(bridge, 0), 0, "what is asked for meanwhile is it");
+		cr_expect_eq(state_of(bridge), WEIR_BRIDGE_RETRYING);
+	}
+	cr_expect_eq(seen.while_it[0], WEIR_BRIDGE_CONNECTING, "nothing is known at the first one");
+	cr_expect_eq(seen.while_it[1], WEIR_BRIDGE_RETRYING);
+	cr_expect_eq(seen.while_it[2], WEIR_BRIDGE_RETRYING);
+	cr_expect_eq(status_of(bridge).since_us, since_us, "it is so since the first one");
+	cr_expect_eq(status_of(bridge).attempts, 3);
+	cr_expect_eq(seen.connecting, 0, "it began with that");
+	cr_expect_eq(seen.told, 3, "each attempt is told, with its cause");
+	cr_expect_str_eq(seen.whys[2], "attempt 3");
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	fixture_end(&f);
 }
 
 /* With an hour of delay it is tried again when it is asked for, each time once. */

@@ -28,6 +28,7 @@ struct publishing {
 	uint64_t events;          /* seen so far: published or passed over */
 	uint64_t ticket;          /* of the last one */
 	uint64_t line;            /* its number in its file */
+	uint64_t in_hand;         /* 1: the last one was taken from a pipe, and not handed over */
 	uint64_t begun_ns;        /* the rate counts from here */
 	uint64_t rate;            /* by which it counts */
 	uint64_t paced_from;      /* events that were published before that */
@@ -298,8 +299,10 @@ static int publish_all(struct publishing *p)
 		if (p->reader->has_place)
 			run_event_add_header(&p->maker, RUN_PLACE_HEADER, p->reader->place);
 		rc = publish(p);
-		if (rc == -EINTR)
+		if (rc == -EINTR) {
+			p->in_hand = comes_again(p) ? 0 : 1;
 			return RUN_SOURCE_STOPPED;
+		}
 		if (rc == 0 && p->events % LOOK_EVERY == 0)
 			rc = look(p);
 		if (rc < 0) {
@@ -310,19 +313,46 @@ static int publish_all(struct publishing *p)
 	}
 }
 
-/* Until what was handed over is at its level. */
+/*
+ * The run ends, and the log has not taken what was handed over last: it has no room, say. What is
+ * read again is published by the next run, and so is no fault of the source's; what is gone from a
+ * pipe is lost.
+ */
+static int leave_held_back(struct publishing *p)
+{
+	struct run_publisher *own = p->own;
+	uint64_t left = wr_load_relaxed(&own->published_events) -
+			wr_load_relaxed(&own->durable_events) + p->in_hand;
+	if (!comes_again(p)) {
+		run_fault_set(&own->fault, -ETIMEDOUT,
+			      "%" PRIu64 " events of it are lost: the log did not take them before "
+			      "the run ended",
+			      left);
+		return -ETIMEDOUT;
+	}
+	lines_say(
+		WR_EVENT_SOURCE_HELD_BACK,
+		WR_FIELDS(wr_field_text("source", own->source->name), wr_field_u64("events", left)),
+		"source %s: %" PRIu64 " events of it are not in the log yet: the next run reads "
+		"them again",
+		own->source->name, left);
+	return 0;
+}
+
+/* Until what was handed over is at its level, or the run ends all the same. */
 static int wait_until_durable(struct publishing *p)
 {
 	enum weir_level level =
 		p->own->options->dir != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY;
-	int rc = -ETIMEDOUT;
-	if (p->ticket == 0)
-		return 0;
-	while (rc == -ETIMEDOUT && !run_signal_is_raised(&p->own->life->abort)) {
-		rc = weir_wait(p->producer, p->ticket, level, LOOK_NS);
-		int refused = look(p);
-		rc = refused < 0 ? refused : rc;
-	}
+	int rc = 0;
+	if (p->ticket != 0)
+		do {
+			rc = weir_wait(p->producer, p->ticket, level, LOOK_NS);
+			int refused = look(p);
+			rc = refused < 0 ? refused : rc;
+		} while (rc == -ETIMEDOUT && !run_signal_is_raised(&p->own->life->abort));
+	if (rc == -ETIMEDOUT || (rc == 0 && p->in_hand > 0))
+		return leave_held_back(p);
 	if (rc < 0)
 		run_fault_set(&p->own->fault, rc, "what was published last did not get %s: %s",
 			      level == WEIR_LEVEL_DURABLE ? "durable" : "ordered",
