@@ -144,8 +144,8 @@
 	  "recovery::r4_behind_a_lost_write_a_longer_batch_of_an_older_life_hides_nothing")        \
 	X(MISSING_SEGMENT_PASSED, unit_recovery_whole,                                             \
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
-	X(WRITE_UNSYNCED, crash_powercut, "what the cut left is wrong")                            \
-	X(URING_WRITE_UNSYNCED, crash_powercut, "what the cut left is wrong")                      \
+	X(WRITE_UNSYNCED, crash_powercut, "cut before entry")                                      \
+	X(URING_WRITE_UNSYNCED, crash_powercut, "cut before entry")                                \
 	X(SHORT_READ_IS_THE_END, sim_journal, "a false alarm: corruption")                         \
 	X(RECOVERED_UNSYNCED, sim_journal, "a false alarm: corruption")                            \
 	X(TAIL_LEFT_BEHIND, unit_resume, "resume::whole_batches_ahead_in_the_segment_are_gone")    \
