@@ -432,6 +432,16 @@
 	  "where keys are erased, a file that an open could not remove is not remembered")         \
 	X(ERASED_STILL_THERE, "core/journal/journal_spares.c",                                     \
 	  "files that held what was erased are kept when they have left the log")                  \
+	X(SHARED_HALF_MADE, "core/pipeline/publish_once.c",                                        \
+	  "a buffer of the shared lane is handed over before the payload is in it")                \
+	X(SCHEMA_VERSION_AGAIN, "core/log/schemas.c",                                              \
+	  "a version of a schema that was deleted is given to another one")                        \
+	X(ROWS_GIVEN_AGAIN, "core/log/catalog.c",                                                  \
+	  "a subscription gets the rows of the one before it")                                     \
+	X(HOLDERS_NOT_COUNTED, "core/pipeline/options_check.c",                                    \
+	  "the pool of chunks has no room for those that hold a pin")                              \
+	X(SETTLES_ARE_DATA, "core/log/writer.c",                                                   \
+	  "acknowledgements take turns with data, and are held back where that is")                \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

@@ -213,6 +213,8 @@ static void add_subscription(struct wr_catalog *c, struct wr_undo *undo, const u
 	struct wr_subscription *s = &c->subscriptions[id];
 	s->topic_count = def->topic_count;
 	s->row_first = (uint32_t)row;
+	if (WR_BUG(ROWS_GIVEN_AGAIN) && row >= row_count)
+		s->row_first -= row_count;
 	s->row_count = row_count;
 	s->tag = (uint32_t)tag;
 	s->start_seq = def->start_seq;

@@ -271,6 +271,10 @@ static int give(struct wr_schemas *s, const struct wr_schema_record *r, uint32_t
 		uint32_t type, struct wr_schemas_given *g)
 {
 	uint32_t last = subject == UINT32_MAX ? 0 : wr_load_relaxed(&s->subjects[subject].version);
+	if (WR_BUG(SCHEMA_VERSION_AGAIN) && last > 0) {
+		uint32_t live = wr_schemas_version(s, subject, 0);
+		last = live != UINT32_MAX ? s->entries[live].version : 0;
+	}
 	g->id = type != 0 ? s->types[type].id : r->id != 0 ? r->id : s->id_last + 1;
 	g->version = r->version != 0 ? r->version : last + 1;
 	if (g->version <= last || (r->id != 0 && r->id != g->id) ||

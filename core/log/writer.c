@@ -180,7 +180,7 @@ static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 static uint64_t serve_settles(struct wr_writer *w)
 {
 	uint64_t taken = 0;
-	for (uint32_t i = 0; i < w->taken_count; i++) {
+	for (uint32_t i = 0; i < w->taken_count && !WR_BUG(SETTLES_ARE_DATA); i++) {
 		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + i) % w->taken_count]];
 		if (lane->kind == WR_LANE_SETTLE && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken))
 			break;
@@ -195,7 +195,8 @@ static uint64_t serve_data(struct wr_writer *w, uint64_t bytes_max)
 	bytes_max = wr_min_u64(bytes_max, wr_max_u64(may, 1));
 	for (uint32_t k = 0; k < w->taken_count && taken < bytes_max; k++) {
 		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + k) % w->taken_count]];
-		if (lane->kind != WR_LANE_DATA || lane->head_own == lane->tail_round)
+		if ((lane->kind != WR_LANE_DATA && !WR_BUG(SETTLES_ARE_DATA)) ||
+		    lane->head_own == lane->tail_round)
 			continue;
 		uint64_t quantum = wr_min_u64(DATA_QUANTUM_BYTES, may - taken);
 		if (may == 0 || !serve(w, lane, (uint32_t)quantum, &taken)) {

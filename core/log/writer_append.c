@@ -554,7 +554,7 @@ static bool next_is_data(const struct wr_lane *lane)
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 			bool *ret_blocked)
 {
-	bool control = lane->kind == WR_LANE_SETTLE;
+	bool control = lane->kind == WR_LANE_SETTLE && !WR_BUG(SETTLES_ARE_DATA);
 	uint32_t taken = 0;
 	*ret_blocked = false;
 	while (taken < bytes_max && lane->head_own < lane->tail_round) {

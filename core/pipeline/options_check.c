@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/erase.h"
 #include "core/pipeline/metrics.h"
@@ -220,6 +221,8 @@ static uint64_t chunks_needed(const struct weir_options *o)
 {
 	uint64_t undurable = o->dir != NULL ? chunks_of(o->undurable_bytes, o->chunk_bytes) : 0;
 	uint64_t holders = (uint64_t)o->members_max + WR_PINS_RESERVED;
+	if (WR_BUG(HOLDERS_NOT_COUNTED))
+		holders = 0;
 	return 1 + WR_CONTROL_CHUNKS + undurable + holders + 1;
 }
 

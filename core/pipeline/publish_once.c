@@ -71,11 +71,14 @@ static int publish(struct once *o, const struct weir_event *event,
 	struct wr_parker *parker = &p->lanes[WR_SHARED_LANE].parker;
 	uint8_t *to = o->buffer->bytes;
 	uint8_t *payload = wr_encode_head(event, encoding, NULL, to);
-	if (encoding->payload_bytes > 0)
+	bool is_half_made = WR_BUG(SHARED_HALF_MADE); /* when the writer takes it */
+	if (encoding->payload_bytes > 0 && !is_half_made)
 		memcpy(payload, event->payload, encoding->payload_bytes);
 	wr_encode_tail(to, encoding->head.bytes);
 	wr_shared_push(&p->shared, o->buffer, encoding->stride);
 	int rc = wr_pipeline_wait(p, parker, is_decided, o, wr_pipeline_left_ns(p, o->deadline_ns));
+	if (encoding->payload_bytes > 0 && is_half_made)
+		memcpy(payload, event->payload, encoding->payload_bytes);
 	if (rc == 0 && !may_be_told(o))
 		rc = wr_pipeline_wait(p, parker, may_be_told, o,
 				      wr_pipeline_left_ns(p, o->deadline_ns));

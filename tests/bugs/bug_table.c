@@ -159,6 +159,39 @@ static bool the_document_is_the_table(void)
 	return good;
 }
 
+static bool is_bug(const char *name, size_t bytes)
+{
+	for (size_t b = 0; b < BUG_COUNT; b++)
+		if (strlen(bugs[b].name) == bytes && memcmp(bugs[b].name, name, bytes) == 0)
+			return true;
+	return false;
+}
+
+/* What the document says of rules: each of the row's words in capitals is a bug that there is. */
+static bool the_rules_name_bugs(void)
+{
+	bool good = read_text(DOCUMENT);
+	size_t rules = 0;
+
+	for (char *row = strstr(text, "\n| L"); row != NULL; row = strstr(row, "\n| L")) {
+		char *end = strchrnul(row + 1, '\n');
+		char *last = memrchr(row, '|', (size_t)(end - row) - 1); // before the last column
+		size_t named = 0;
+		for (char *at = last; at != NULL && (at = strchr(at, '`')) != NULL && at < end;) {
+			size_t bytes = strcspn(++at, "`");
+			good = good && is_bug(at, bytes);
+			if (!is_bug(at, bytes))
+				printf("# %.*s is no bug\n", (int)bytes, at);
+			at += bytes + 1;
+			named++;
+		}
+		good = good && named > 0;
+		rules++;
+		row = end;
+	}
+	return good && rules > 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "--print") == 0) {
@@ -166,10 +199,11 @@ int main(int argc, char **argv)
 			printf("%s", row_of(b));
 		return 0;
 	}
-	printf("1..4\n");
+	printf("1..5\n");
 	say(1, every_bug_is_caught(), "every seeded bug has a test that catches it");
 	say(2, every_bug_is_in_its_file(), "every seeded bug is where the table says");
 	say(3, every_program_is_run(), "every program of the table is run by the suite");
 	say(4, the_document_is_the_table(), DOCUMENT " has the same rows");
+	say(5, the_rules_name_bugs(), "each rule that it lists is broken by bugs of the table");
 	return all_good ? 0 : 1;
 }

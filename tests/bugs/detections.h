@@ -360,6 +360,15 @@
 	  "room::what_only_transactions_settle_leaves_room_for_what_they_publish")                 \
 	X(COPIES_OVERRUN_HOLDS, unit_writer_shortage,                                              \
 	  "writer_shortage::copies_take_nothing_that_is_held_in_a_memory_only_log")                \
+	X(SHARED_HALF_MADE, sim_pipeline, "a source's events are out of order, lost or doubled")   \
+	X(SHARED_HALF_MADE, weir_anomaly, "phantom")                                               \
+	X(SCHEMA_VERSION_AGAIN, sim_pipeline, "a schema got another version or id")                \
+	X(ROWS_GIVEN_AGAIN, sim_pipeline, "a position is not what the log says")                   \
+	X(ROWS_GIVEN_AGAIN, weir_anomaly, "unacked-passed")                                        \
+	X(HOLDERS_NOT_COUNTED, unit_slow, "slow::members_that_hold_chunks_hold_nobody_up")         \
+	X(SETTLES_ARE_DATA, sim_pipeline, "a subscription never gets its last events")             \
+	X(SETTLES_ARE_DATA, unit_writer_shortage,                                                  \
+	  "writer_shortage::on_a_full_disk_the_reserve_is_for_settles_only")                       \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")                 \
 	X(SERVED_BEFORE_DURABLE, weir_anomaly, "vanished")                                         \
 	X(CLAIM_IS_VISIBLE, weir_anomaly, "phantom")                                               \

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/atomic.h"
+#include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define PAYLOAD_BYTES 1000u
@@ -271,6 +271,58 @@ Test(slow, gap_tells_what_is_missing_in_memory)
 Test(slow, catching_up_without_a_disk_is_a_gap)
 {
 	gap_says(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_CATCH_UP);
+}
+
+/* Publishes up to event `end`: in each round the writer takes what there is, and never waits. */
+static void publish_to(uint64_t first, uint64_t end)
+{
+	static uint8_t payload[PAYLOAD_BYTES];
+	struct weir_event event = {
+		.topic = topic, .payload = payload, .payload_bytes = sizeof payload};
+	while (first < end) {
+		memcpy(payload, &first, sizeof first);
+		if (weir_publish(producer, &event, NULL) == 0) {
+			first++;
+			continue;
+		}
+		cr_assert_geq(weir_step(f.pipeline, 0), 0);
+		cr_assert_eq(wr_load_relaxed(&f.pipeline->writer.stats.held_rounds), 0);
+	}
+}
+
+/* L23: the smallest pool has a chunk for each member that may join: the log goes round the rest. */
+Test(slow, members_that_hold_chunks_hold_nobody_up)
+{
+	static const char *const names[] = {"reader", "second", "third", "fourth"};
+	struct weir_member *members[4];
+	struct weir_item held[4];
+	uint64_t numbers[4], far = 0;
+	struct weir_producer_options p;
+	weir_producer_options_init(&p);
+	p.when_full = WEIR_FULL_TRY;
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	f.options.pool_bytes = 1;
+	fixture_open(&f);
+	topic = fixture_topic(&f, "work", 1);
+	cr_assert_eq(weir_producer_open(f.pipeline, &p, &producer, NULL), 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		id = fixture_subscription(&f, names[i], "work");
+		members[i] = fixture_member(&f, id, NULL);
+		cr_assert(fixture_owns(members[i], 1));
+	}
+	/* The log goes round the pool each time, so that each holds another chunk. */
+	for (uint32_t i = 0; i < 4; i++, far += FAR / 4) {
+		publish_to(far, far + FAR / 4);
+		do
+			cr_assert_eq(fixture_poll(members[i], &held[i], 1, 1, false), 1);
+		while (held[i].kind == WEIR_ITEM_GAP);
+		numbers[i] = fixture_number(&held[i]);
+	}
+	publish_to(far, far + FAR);
+	for (uint32_t i = 0; i < 4; i++) {
+		cr_expect_eq(fixture_number(&held[i]), numbers[i], "what is lent stays");
+		cr_expect(i == 0 || numbers[i] > numbers[i - 1]);
+	}
 }
 
 #if !defined(WR_NO_METRICS) /* by an alert its thread can be held up */
