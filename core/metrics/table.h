@@ -199,6 +199,10 @@ struct wr_metric_info {
 	  "Members that have joined.")                                                             \
 	M(SUBSCRIPTION, SETTLED_EVENTS, COUNTER, 1, "weir_subscription_settled_events", "events",  \
 	  "Events acknowledged, or settled otherwise; not of a seek.")                             \
+	M(SUBSCRIPTION, DETACHED, GAUGE, 1, "weir_subscription_detached", "",                      \
+	  "1: it was too slow (when_slow: detach), and gets nothing before a seek.")               \
+	M(SUBSCRIPTION, DETACHMENTS, COUNTER, 1, "weir_subscription_detachments", "times",         \
+	  "Times that it was detached since the open.")                                            \
 	M(SUBSCRIPTION, OUTSTANDING, GAUGE, 1, "weir_subscription_outstanding_events", "events",   \
 	  "Queues: events taken and not settled.")                                                 \
 	M(SUBSCRIPTION, LEASED, GAUGE, 1, "weir_subscription_leased_events", "events",             \

@@ -57,6 +57,7 @@ void wr_detach_look(struct weir_pipeline *p, struct wr_subscription_live *live,
 	if ((!rises && !any_detached) || WR_BUG(NEVER_DETACHED))
 		return;
 	wr_group_seek(&live->group, WR_POSITION_DETACHED);
+	live->detachments += rises;
 	wr_pipeline_say(p, WR_EVENT_SUBSCRIPTION_DETACHED,
 			WR_FIELDS(wr_field_text("subscription", name),
 				  wr_field_u64("from_sequence", from_seq),

@@ -329,11 +329,13 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	wr_metrics_put(m, slot, WR_METRIC_POSITION, info.position);
 	wr_metrics_put(m, slot, WR_METRIC_MEMBERS, info.member_count);
 	wr_metrics_put(m, slot, WR_METRIC_SETTLED_EVENTS, settled_of(p, s));
+	wr_metrics_put(m, slot, WR_METRIC_DETACHED, info.detached);
 	wr_metrics_put(m, slot, WR_METRIC_OUTSTANDING, info.outstanding);
 	wr_metrics_put(m, slot, WR_METRIC_LEASED, counts.leased);
 	wr_metrics_put(m, slot, WR_METRIC_DELAYED, counts.delayed);
 	wr_metrics_put(m, slot, WR_METRIC_PARKED, lag.parked);
 	struct wr_subscription_live *live = &p->subscriptions[id];
+	wr_metrics_put(m, slot, WR_METRIC_DETACHMENTS, live->detachments);
 	wr_metrics_put(m, slot, WR_METRIC_DEAD_LETTERS, wr_load_relaxed(&live->failures.buried));
 	wr_metrics_put(m, slot, WR_METRIC_REDELIVERIES,
 		       wr_load_relaxed(&live->failures.redelivered));

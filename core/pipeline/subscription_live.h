@@ -77,6 +77,7 @@ struct wr_subscription_live {
 	bool lag_above;
 	uint64_t sought_to; /* the group's: a seek left what is below, and not all of it is counted;
 	                       0: it is */
+	uint64_t detachments; /* the group's: times that it was too slow (WEIR_SLOW_DETACH) */
 	/* Requests to the group step, made under the control lock; the last one counts. */
 	wr_atomic_u64 seek_asked;    /* W1: counts requests; seek_position is set before */
 	wr_atomic_u64 seek_done;     /* W1: requests up to this one are ordered, or were replaced */

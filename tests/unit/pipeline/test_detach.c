@@ -13,6 +13,7 @@
 
 #include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
+#include "tests/unit/pipeline/metrics_rounds.h"
 
 #define LIMIT 100u
 #define STEP_NS 1000000u
@@ -38,8 +39,9 @@ static void hear(void *context, const struct weir_log_line *line)
 static void see_lag(void *context, uint32_t subscription, const struct weir_lag *lag, bool above)
 {
 	(void)context;
-	(void)subscription;
 	(void)lag;
+	if (subscription != id)
+		return;
 	is_above = above;
 	rises += above;
 }
@@ -143,6 +145,22 @@ static void wait_until_detached(void)
 	while ((rc = weir_poll(member, &item, 1, STEP_NS)) == 0 && fixture_now_ns() < until_ns)
 		;
 	cr_assert_eq(rc, WEIR_E_DETACHED, "%s", weir_error_name(rc));
+}
+
+/* Of so many partitions none stands anywhere. */
+static void wait_until_each_is_detached(uint32_t partitions)
+{
+	const struct wr_subscription *s = &f.pipeline->tables.catalog.subscriptions[id];
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint32_t detached = 0;
+	while (detached < partitions && fixture_now_ns() < until_ns) {
+		cr_assert_geq(weir_step(f.pipeline, STEP_NS), 0);
+		detached = 0;
+		for (uint32_t row = 0; row < partitions; row++)
+			detached += wr_position_is_detached(
+				wr_load_relaxed(&wr_position_row(f.pipeline, s, row)->position));
+	}
+	cr_assert_eq(detached, partitions);
 }
 
 static int seek(enum weir_seek_to to, uint64_t at)
@@ -274,6 +292,119 @@ Test(detach, retention_takes_what_it_had_not_read)
 	cr_assert_eq(seek(WEIR_SEEK_NEWEST, 0), 0);
 	publish(number, number + 1);
 	expect_all(number, number + 1);
+}
+
+#if !defined(WR_NO_METRICS)
+static uint64_t counted(const char *name)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+	metrics_rounds(f.pipeline, 2);
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	int metric = weir_metrics_find(m, name);
+	cr_assert_geq(metric, 0, "%s", name);
+	cr_assert(weir_metrics_next(m, "subscription", &at, &o));
+	uint64_t value = weir_metrics_value(m, &o, (uint32_t)metric);
+	weir_metrics_close(m);
+	return value;
+}
+
+Test(detach, metrics_say_that_it_is_and_how_often_it_came_to_that)
+{
+	cr_expect_eq(counted("weir_subscription_detached"), 0);
+	cr_expect_eq(counted("weir_subscription_detachments"), 0);
+	publish(0, 5 + LIMIT);
+	wait_until_detached();
+	cr_expect_eq(counted("weir_subscription_detached"), 1);
+	cr_expect_eq(counted("weir_subscription_detachments"), 1);
+	wait_until_fallen();
+	cr_assert_eq(seek(WEIR_SEEK_NEWEST, 0), 0);
+	cr_expect_eq(counted("weir_subscription_detached"), 0);
+	publish(5 + LIMIT, 10 + 2 * LIMIT);
+	wait_until_detached();
+	cr_expect_eq(counted("weir_subscription_detached"), 1);
+	cr_expect_eq(counted("weir_subscription_detachments"), 2);
+	fixture_close(&f, NULL);
+	come_back();
+	cr_expect_eq(counted("weir_subscription_detached"), 1);
+	cr_expect_eq(counted("weir_subscription_detachments"), 0, "of this open");
+}
+#endif
+
+/* ---- filters, growing topics ---- */
+
+/* Numbers of a stretch, of a key or another one in turn. */
+static void publish_in_turn(uint64_t first, uint64_t end)
+{
+	uint64_t ticket = 0;
+	for (uint64_t number = first; number < end; number++) {
+		struct weir_event event = fixture_event(topic, NULL, &number);
+		event.key = number % 2 == 0 ? "even" : "odd";
+		event.key_bytes = strlen(event.key);
+		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	}
+	fixture_wait(producer, ticket);
+}
+
+Test(detach, of_a_filtered_one_what_it_wants_counts)
+{
+	static const struct weir_filter_term terms[] = {
+		{.kind = WEIR_FILTER_DIRECT, .pattern = "even", .pattern_bytes = 4}};
+	const struct weir_subscription_filter filter = {.terms = terms, .term_count = 1};
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	struct weir_lag lag = {0};
+	struct weir_item item;
+	uint32_t came = 0;
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	options.name = "other";
+	options.filter = &filter;
+	cr_assert_eq(make(), 0);
+	member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 4));
+	/* As many of these as it may have, and as many that it does not want. */
+	publish_in_turn(0, 2 * LIMIT);
+	while (lag.events < LIMIT && fixture_now_ns() < until_ns) {
+		cr_assert_geq(weir_step(f.pipeline, STEP_NS), 0);
+		cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
+	}
+	cr_expect_eq(lag.events, LIMIT);
+	cr_expect_eq(weir_poll(member, &item, 1, FIXTURE_LONG_NS), 1);
+	cr_expect_not(info_of().detached);
+	publish_in_turn(2 * LIMIT, 2 * LIMIT + 10);
+	wait_until_detached();
+	cr_assert_eq(seek(WEIR_SEEK_SEQUENCE, info_of().position), 0);
+	while (came < LIMIT + 5 && fixture_poll(member, &item, 1, 1, true) == 1)
+		cr_expect_eq(fixture_number(&item), 2 * (uint64_t)came++);
+	cr_expect_eq(came, LIMIT + 5);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+}
+
+Test(detach, partitions_that_come_by_growing_follow_the_others)
+{
+	static const char *const topics[] = {"grows"};
+	struct weir_topic_options t;
+	struct weir_problem problem;
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	weir_topic_options_init(&t);
+	t.name = "grows";
+	t.partitions = 2;
+	t.partitions_max = 4;
+	cr_assert_eq(weir_topic_create(f.pipeline, &t, &topic, &problem), 0);
+	options.name = "other";
+	options.topics = topics;
+	cr_assert_eq(make(), 0);
+	member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 2));
+	publish(0, 5 + LIMIT);
+	wait_until_detached();
+	uint64_t stood = info_of().position;
+	cr_assert_eq(weir_topic_grow(f.pipeline, topic, 4, &problem), 0);
+	publish(5 + LIMIT, 2 * LIMIT);
+	wait_until_each_is_detached(4);
+	cr_assert_eq(seek(WEIR_SEEK_SEQUENCE, stood), 0);
+	expect_all(0, 2 * LIMIT);
+	cr_expect(fixture_owns(member, 4));
 }
 
 Test(detach, a_subscription_may_be_too_old_instead)
