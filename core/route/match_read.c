@@ -77,6 +77,58 @@ bool wr_match_number(const uint8_t *text, size_t bytes, double *ret_number)
 
 /* ---- values ---- */
 
+#define WORD_BYTES 8u
+
+static inline uint64_t word_at(const uint8_t *text)
+{
+	uint64_t word;
+	memcpy(&word, text, sizeof word);
+	return word;
+}
+
+/* With how many digits the eight bytes begin. */
+static inline unsigned digits_of(uint64_t word)
+{
+	uint64_t digits = word ^ 0x3030303030303030u;
+	uint64_t others = ((digits + 0x7676767676767676u) | digits) & 0x8080808080808080u;
+	return others != 0 ? (unsigned)__builtin_ctzll(others) / 8 : WORD_BYTES;
+}
+
+/* The number that its first digits are, 1 to 8: pairs, then fours, then all. */
+static inline uint64_t number_of(uint64_t word, unsigned count)
+{
+	const uint64_t low = 0x000000ff000000ffu;
+	word = word << (WORD_BYTES - count) * 8 & 0x0f0f0f0f0f0f0f0fu;
+	word = word * 10 + (word >> 8);
+	return ((word & low) * 0x000f424000000064u + (word >> 16 & low) * 0x0000271000000001u) >>
+	       32;
+}
+
+/*
+ * A whole number of up to 15 digits that others stand behind, as most are: how many it has, or 0 if
+ * it is not so.
+ */
+static inline unsigned quick_number(const uint8_t *text, size_t left, double *ret_number)
+{
+	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+	if (left < 2 * WORD_BYTES)
+		return 0;
+	uint64_t first = word_at(text), last = word_at(text + WORD_BYTES);
+	unsigned count = digits_of(first), more = 0;
+	uint64_t n;
+	if (count == 0 || (text[0] == '0' && count > 1))
+		return 0;
+	n = number_of(first, count);
+	if (count == WORD_BYTES && (more = digits_of(last)) > 0) {
+		if (more == WORD_BYTES)
+			return 0;
+		n = n * tens[more] + number_of(last, more);
+	}
+	uint8_t c = text[count + more];
+	*ret_number = (double)n;
+	return c == ',' || c == '}' || c == ']' || c <= ' ' ? count + more : 0;
+}
+
 static uint8_t byte_at(const struct walk *w, size_t at)
 {
 	return at < w->bytes ? w->text[at] : 0;
@@ -115,17 +167,18 @@ static uint32_t path_of(const struct walk *w, uint32_t node)
 static bool take_text(struct walk *w, uint32_t node, uint32_t context)
 {
 	struct weir_match *m = w->m;
-	size_t first = w->at, end = wr_scan_quote(m->blocks, first + 1, w->bytes);
+	size_t first = w->at;
+	struct wr_scan_string s = wr_scan_string(m->blocks, first + 1, w->bytes);
 	uint32_t path = path_of(w, node);
-	struct wr_value value = {
-		.kind = WR_VALUE_TEXT, .text = w->text + first + 1, .text_bytes = end - first - 1};
-	if (end == w->bytes)
+	struct wr_value value = {.kind = WR_VALUE_TEXT,
+				 .text = w->text + first + 1,
+				 .text_bytes = s.end - first - 1};
+	if (s.end == w->bytes)
 		return false;
-	w->at = end + 1;
+	w->at = s.end + 1;
 	if (path == NOWHERE)
 		return true;
-	if (wr_scan_has_slash(m->blocks, first + 1, end) &&
-	    !unescape(m, w->text + first, end + 1 - first, &value))
+	if (s.slashes != 0 && !unescape(m, w->text + first, s.end + 1 - first, &value))
 		return false;
 	wr_match_take(m, path, &value, context);
 	return true;
@@ -141,7 +194,14 @@ static bool take_bare(struct walk *w, uint32_t node, uint32_t context)
 {
 	size_t first = w->at;
 	uint32_t path = path_of(w, node);
-	struct wr_value value = {.text = w->text + first};
+	struct wr_value value = {.kind = WR_VALUE_NUMBER, .text = w->text + first};
+	value.text_bytes = quick_number(value.text, w->bytes - first, &value.number);
+	if (value.text_bytes > 0) {
+		w->at += value.text_bytes;
+		if (path != NOWHERE)
+			wr_match_take(w->m, path, &value, context);
+		return true;
+	}
 	for (uint8_t c; (c = byte_at(w, w->at)) > ' ' && c != ',' && c != '}' && c != ']';)
 		w->at++;
 	value.text_bytes = w->at - first;
@@ -208,23 +268,21 @@ static uint32_t follow(const struct weir_matcher *r, uint32_t node, const uint8_
 static bool take_name(struct walk *w, uint32_t in, uint32_t *ret_node)
 {
 	struct weir_match *m = w->m;
-	size_t first = w->at + 1, end;
+	size_t first = w->at + 1;
 	struct wr_value name = {0};
 	if (byte_at(w, w->at) != '"')
 		return false;
-	end = wr_scan_quote(m->blocks, first, w->bytes);
-	if (end == w->bytes)
+	struct wr_scan_string s = wr_scan_string(m->blocks, first, w->bytes);
+	if (s.end == w->bytes)
 		return false;
 	name.text = w->text + first;
-	name.text_bytes = end - first;
-	bool has_slash = wr_scan_has_slash(m->blocks, first, end);
+	name.text_bytes = s.end - first;
 	size_t texts_bytes = m->texts_bytes;
-	if (has_slash && !unescape(m, w->text + first - 1, end + 2 - first, &name))
+	if (s.slashes != 0 && !unescape(m, w->text + first - 1, s.end + 2 - first, &name))
 		return false;
-	*ret_node = follow(m->matcher, in, name.text, name.text_bytes,
-			   has_slash || wr_scan_has_dot(m->blocks, first, end));
+	*ret_node = follow(m->matcher, in, name.text, name.text_bytes, (s.slashes | s.dots) != 0);
 	m->texts_bytes = texts_bytes;
-	w->at = end + 1;
+	w->at = s.end + 1;
 	skip_space(w);
 	if (byte_at(w, w->at++) != ':')
 		return false;

@@ -3,7 +3,7 @@
 
 #include "core/base/bits.h"
 
-#define STRETCHES_A_CUT 16u
+#define STRETCHES_A_CUT 64u
 
 bool wr_ranges_add(struct wr_ranges *ranges, struct wr_arena *building,
 		   const struct wr_range *range)
@@ -50,12 +50,10 @@ static size_t piece_of(const struct wr_ranges *ranges, uint64_t number)
 		return ranges->cut_count - 1;
 	size_t shelf = (size_t)((number - ranges->cuts[0]) >> ranges->shelf_shift);
 	size_t low = ranges->shelves[shelf], high = ranges->shelves[shelf + 1];
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (ranges->cuts[middle] <= number)
-			low = middle + 1;
-		else
-			high = middle;
+	/* No branch hangs on what is compared. */
+	for (size_t count = high - low, half; count > 0; count -= half) {
+		half = (count + 1) / 2;
+		low += ranges->cuts[low + half - 1] <= number ? half : 0;
 	}
 	return low - 1; /* the first cut is not above it */
 }

@@ -46,3 +46,24 @@ const struct wr_scan_way *wr_scan_best(void)
 #endif
 	return &plain;
 }
+
+struct wr_scan_string wr_scan_long_string(const struct wr_scan_block *blocks, size_t at,
+					  size_t bytes)
+{
+	struct wr_scan_string s = {.end = bytes};
+	for (; at < bytes; at = (at | (WR_SCAN_BLOCK_BYTES - 1)) + 1) {
+		const struct wr_scan_block *b = &blocks[at / WR_SCAN_BLOCK_BYTES];
+		uint64_t here = ~0ull << at % WR_SCAN_BLOCK_BYTES;
+		uint64_t quotes = b->quotes & here;
+		if (quotes != 0)
+			here &= (quotes & (0 - quotes)) - 1;
+		s.dots |= b->dots & here;
+		s.slashes |= b->slashes & here;
+		if (quotes != 0) {
+			s.end = at / WR_SCAN_BLOCK_BYTES * WR_SCAN_BLOCK_BYTES +
+				(size_t)__builtin_ctzll(quotes);
+			break;
+		}
+	}
+	return s;
+}

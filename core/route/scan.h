@@ -44,45 +44,29 @@ static inline size_t wr_scan_block_count(size_t bytes)
 	return (bytes + WR_SCAN_BLOCK_BYTES - 1) / WR_SCAN_BLOCK_BYTES;
 }
 
-/* The first quote from `at` on, or `bytes`. */
-static inline size_t wr_scan_quote(const struct wr_scan_block *blocks, size_t at, size_t bytes)
-{
-	size_t i = at / WR_SCAN_BLOCK_BYTES, count = wr_scan_block_count(bytes);
-	if (i >= count)
-		return bytes;
-	uint64_t bits = blocks[i].quotes >> (at % WR_SCAN_BLOCK_BYTES);
-	if (bits != 0)
-		return at + (size_t)__builtin_ctzll(bits);
-	for (i++; i < count; i++)
-		if (blocks[i].quotes != 0)
-			return i * WR_SCAN_BLOCK_BYTES + (size_t)__builtin_ctzll(blocks[i].quotes);
-	return bytes;
-}
+/* A string's text, from behind its first quote on. */
+struct wr_scan_string {
+	size_t end;       /* where its last quote is, or the end of the payload */
+	uint64_t dots;    /* not 0: there are some in it */
+	uint64_t slashes; /* backslashes */
+};
 
-/* Of the block that `from` is in the bytes of [from, end). */
-static inline uint64_t wr_scan_part(size_t from, size_t end)
-{
-	uint64_t mask = ~0ull << (from % WR_SCAN_BLOCK_BYTES);
-	if (end / WR_SCAN_BLOCK_BYTES == from / WR_SCAN_BLOCK_BYTES)
-		mask &= ~(~0ull << (end % WR_SCAN_BLOCK_BYTES));
-	return mask;
-}
+struct wr_scan_string wr_scan_long_string(const struct wr_scan_block *blocks, size_t at,
+					  size_t bytes);
 
-/* Is there a dot (a backslash) in [from, end)? */
-static inline bool wr_scan_has_dot(const struct wr_scan_block *blocks, size_t from, size_t end)
+/* Most strings end in the block that they begin in. `at`: in the payload, or its end. */
+static inline struct wr_scan_string wr_scan_string(const struct wr_scan_block *blocks, size_t at,
+						   size_t bytes)
 {
-	for (; from < end; from = (from | (WR_SCAN_BLOCK_BYTES - 1)) + 1)
-		if ((blocks[from / WR_SCAN_BLOCK_BYTES].dots & wr_scan_part(from, end)) != 0)
-			return true;
-	return false;
-}
-
-static inline bool wr_scan_has_slash(const struct wr_scan_block *blocks, size_t from, size_t end)
-{
-	for (; from < end; from = (from | (WR_SCAN_BLOCK_BYTES - 1)) + 1)
-		if ((blocks[from / WR_SCAN_BLOCK_BYTES].slashes & wr_scan_part(from, end)) != 0)
-			return true;
-	return false;
+	const struct wr_scan_block *b = &blocks[at / WR_SCAN_BLOCK_BYTES];
+	size_t from = at % WR_SCAN_BLOCK_BYTES;
+	uint64_t quotes = at < bytes ? b->quotes >> from : 0;
+	if (quotes == 0)
+		return wr_scan_long_string(blocks, at, bytes);
+	uint64_t inside = (quotes & (0 - quotes)) - 1;
+	return (struct wr_scan_string){.end = at + (size_t)__builtin_ctzll(quotes),
+				       .dots = b->dots >> from & inside,
+				       .slashes = b->slashes >> from & inside};
 }
 
 #endif

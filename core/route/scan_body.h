@@ -9,6 +9,12 @@
  *
  * and get run() and end_of().
  */
+/*
+ * So far ahead a text is sent for, also beyond its end: there the next event's often lies, and has
+ * come when it is asked for.
+ */
+#define AHEAD_BYTES 2048u
+
 /* What stands behind a backslash that is not itself behind one. *carry: the next block's first. */
 static inline SCAN_TARGET uint64_t escaped_of(uint64_t slashes, uint64_t *carry)
 {
@@ -34,6 +40,8 @@ static SCAN_TARGET bool run(const uint8_t *text, size_t bytes, struct wr_scan_bl
 	for (size_t i = 0; i < count; i++) {
 		struct wr_scan_block *b = &blocks[i];
 		size_t left = bytes - i * WR_SCAN_BLOCK_BYTES;
+		uintptr_t ahead = (uintptr_t)text + i * WR_SCAN_BLOCK_BYTES + AHEAD_BYTES;
+		__builtin_prefetch((const void *)ahead);
 		if (left >= WR_SCAN_BLOCK_BYTES) {
 			classify(text + i * WR_SCAN_BLOCK_BYTES, b);
 		} else {

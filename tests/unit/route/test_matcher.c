@@ -319,6 +319,49 @@ Test(matcher, quick_masks_are_the_plain_ones)
 	}
 }
 
+/* Digits are read eight at a time where there is room behind them. */
+Test(matcher, whole_numbers_are_read_by_their_digits)
+{
+	static const char digits[] = "90817263545362718";
+	static const char *const tails[] = {
+		"}",
+		",\"b\":0}",
+		",\"b\":\"so long that eight bytes may be read twice\"}",
+		" ,\"b\":\"so long that eight bytes may be read twice\"}",
+		"]",
+		"],\"b\":\"so long that eight bytes may be read twice\"}",
+		".0,\"b\":\"so long that eight bytes may be read twice\"}",
+		"e0,\"b\":\"so long that eight bytes may be read twice\"}",
+		"/,\"b\":\"so long that eight bytes may be read twice\"}",
+		":,\"b\":\"so long that eight bytes may be read twice\"}",
+		"\300,\"b\":\"so long that eight bytes may be read twice\"}",
+		"\1,\"b\":\"so long that eight bytes may be read twice\"}",
+	};
+	static const char *const heads[] = {"", "-", "0", "00000000"};
+	char text[128];
+	uint32_t matches = 0;
+	for (int count = 0; count < (int)sizeof digits; count++) {
+		snprintf(text, sizeof text, "{\"a\":[%.*s]}", count > 0 ? count : 1,
+			 count > 0 ? digits : "0");
+		add(WEIR_FILTER_EVENTBRIDGE, text);
+	}
+	make(sizeof text);
+	for (size_t head = 0; head < WR_ARRAY_COUNT(heads); head++) {
+		for (int count = 0; count < (int)sizeof digits; count++) {
+			for (size_t tail = 0; tail < WR_ARRAY_COUNT(tails); tail++) {
+				int bytes = snprintf(text, sizeof text, "{\"a\":%s%.*s%s",
+						     heads[head], count, digits, tails[tail]);
+				struct weir_routed event = {.payload = text,
+							    .payload_bytes = (size_t)bytes};
+				matches += compare(&event);
+			}
+		}
+	}
+	/* Of each rule six: 1 to 4, and with ".0" and "e0"; of 0 its own, and "-0". */
+	cr_assert_eq(matches, (sizeof digits - 1) * 6 + 6);
+	drop();
+}
+
 /* Each byte looked at by itself. */
 static size_t end_slowly(const char *text, size_t at, size_t bytes)
 {
@@ -350,5 +393,39 @@ Test(matcher, brackets_end_where_looking_at_each_byte_says)
 			if ((blocks[at / 64].opens >> (at % 64) & 1) != 0)
 				cr_assert_eq(wr_scan_best()->end_of(blocks, at, event.bytes),
 					     end_slowly(event.text, at, event.bytes));
+	}
+}
+
+static void compare_string(const char *text, size_t bytes, const struct wr_scan_block *blocks,
+			   size_t at)
+{
+	struct wr_scan_string told = wr_scan_string(blocks, at, bytes);
+	bool has_dot = false, has_slash = false;
+	size_t end = at;
+	for (; end < bytes && text[end] != '"'; end++) {
+		end += text[end] == '\\';
+		has_slash = has_slash || text[end - 1] == '\\';
+		has_dot = has_dot || text[end] == '.';
+	}
+	cr_assert_eq(told.end, end);
+	cr_assert_eq(told.dots != 0, has_dot);
+	cr_assert_eq(told.slashes != 0, has_slash);
+}
+
+Test(matcher, strings_end_where_looking_at_each_byte_says)
+{
+	static char text[300];
+	struct wr_scan_block blocks[WR_ARRAY_COUNT(text) / 64 + 1];
+	struct drawn d = {.seed = 13};
+	for (int round = 0; round < 2000; round++) {
+		size_t bytes = 2 + drawn_below(&d, sizeof text - 1);
+		for (size_t i = 0; i < bytes; i++) {
+			uint32_t c = drawn_below(&d, 60);
+			text[i] = c < 3 ? ".\\\""[c] : 'a';
+		}
+		text[0] = '"';
+		if (!wr_scan_best()->run((const uint8_t *)text, bytes, blocks))
+			continue;
+		compare_string(text, bytes, blocks, 1);
 	}
 }
