@@ -3,32 +3,40 @@
  * What one more group costs a pipeline that runs, while nothing comes for it: CPU time of an event
  * that is published, handed out to a member of a group and acknowledged, in memory, with an idle
  * group beside that and without one. The idle group reads another topic, in which there is nothing.
- * Its member never polls ("sleeps"); or, with "polls", it polls each IDLE_TURNS-th time that the
- * other one does, as by a timeout of 25 ms at a million events a second, and looks through all that
- * has come since: that is what it costs a thread of its own, and the first what it costs the steps.
- * What it takes to wake a member that waits in weir_poll() on a thread of its own is in neither.
+ * What its member does:
  *
- * All of it is on one thread, which calls the steps (weir_options.manual): so its CPU time is all
- * that there is, whoever else the machine runs, and waiting is not in it. Rounds with and without
- * by turns, each in a pipeline of its own; the first of a pair is the other one each time. It ends
- * with a line of JSON: medians, and the median of what the idle one adds within a pair, in percent.
+ *   sleeps  it never polls: what the group costs the steps
+ *   polls   each IDLE_TURNS-th time that the other one does, as by a timeout of 25 ms at a million
+ *           events a second, and looks through all that has come since: what that costs a thread
+ *   waits   on a thread of its own, in weir_poll(), from which events of any topic wake it
  *
- *   bench_idle_group [EVENTS [PAIRS [sleeps|polls]]]      500,000 a round, 31, sleeps
+ * In the first two all of it is on one thread, which calls the steps (weir_options.manual): so its
+ * CPU time is all that there is, whoever else the machine runs, and waiting is not in it. In the
+ * third the pipeline has its own threads, and the CPU time of the waiting one is told apart from
+ * that of all others, which has the waking in it. Rounds with and without by turns, each in a
+ * pipeline of its own; the first of a pair is the other one each time. It ends with a line of JSON:
+ * medians, and the median of what the idle one adds within a pair, in percent.
+ *
+ *   bench_idle_group [EVENTS [PAIRS [sleeps|polls|waits]]]      500,000 a round, 31, sleeps
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <weir.h>
 
 #include "bench/harness.h"
+#include "core/base/atomic.h"
 
 #define AT_ONCE 256u
 #define IDLE_TURNS 100u
 #define PAYLOAD_BYTES 64u
 #define PAIRS_MAX 999u
 #define GROUPS 2u
+#define WAIT_NS 50000000u /* of the one that waits, until it looks whether it is to end */
 
 struct bed {
 	struct weir_pipeline *pipeline;
@@ -36,9 +44,13 @@ struct bed {
 	struct weir_member *members[GROUPS]; /* of the one that runs, and of the idle one */
 	uint32_t topic;
 	uint64_t turn;
+	pthread_t waiting; /* the idle one's, if there is one */
+	bool has_waiting;
+	wr_atomic_u32 ends;
 };
 
-static bool idle_polls;
+static bool idle_polls, idle_waits;
+static double waiting_ns; /* of the last round: its CPU time for each event */
 
 static int fail(const char *what, int code, const struct weir_problem *why)
 {
@@ -76,7 +88,7 @@ static int begin(struct bed *bed, bool idle)
 	uint32_t other;
 	*bed = (struct bed){0};
 	weir_options_init(&options);
-	options.manual = true;
+	options.manual = !idle_waits;
 	int rc = weir_open(&options, &bed->pipeline, &why);
 	if (rc != 0)
 		return fail("weir_open", rc, &why);
@@ -87,6 +99,46 @@ static int begin(struct bed *bed, bool idle)
 	return rc != 0 ? fail("weir_producer_open", rc, &why) : 0;
 }
 
+static void *wait_for_nothing(void *context)
+{
+	struct bed *bed = context;
+	struct weir_item item;
+	while (wr_load_acquire(&bed->ends) == 0)
+		if (weir_poll(bed->members[1], &item, 1, WAIT_NS) != 0)
+			break;
+	return NULL;
+}
+
+static int begin_waiting(struct bed *bed)
+{
+	if (!idle_waits || bed->members[1] == NULL)
+		return 0;
+	bed->has_waiting = pthread_create(&bed->waiting, NULL, wait_for_nothing, bed) == 0;
+	return bed->has_waiting ? 0 : fail("pthread_create", -1, NULL);
+}
+
+static void end_waiting(struct bed *bed)
+{
+	wr_store_release(&bed->ends, 1u);
+	if (bed->has_waiting)
+		(void)pthread_join(bed->waiting, NULL);
+}
+
+/* Of this thread, which does all; with threads of the pipeline's: of all of the process. */
+static uint64_t all_cpu_ns(void)
+{
+	return idle_waits ? bench_cpu_ns() : bench_thread_cpu_ns();
+}
+
+static uint64_t waiting_cpu_ns(const struct bed *bed)
+{
+	struct timespec t = {0};
+	clockid_t clock;
+	if (bed->has_waiting && pthread_getcpuclockid(bed->waiting, &clock) == 0)
+		(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* One poll of each member that is to; what came. Negative: it failed. */
 static int poll_all(struct bed *bed)
 {
@@ -94,7 +146,7 @@ static int poll_all(struct bed *bed)
 	int got[GROUPS] = {0};
 	uint32_t polls = idle_polls && bed->turn++ % IDLE_TURNS == 0 ? GROUPS : 1;
 	for (uint32_t i = 0; i < polls && bed->members[i] != NULL; i++) {
-		got[i] = weir_poll(bed->members[i], items, AT_ONCE, 0);
+		got[i] = weir_poll(bed->members[i], items, AT_ONCE, idle_waits ? WAIT_NS : 0);
 		int rc = got[i] > 0 ? weir_ack_all(bed->members[i]) : got[i];
 		if (rc < 0)
 			return rc;
@@ -107,7 +159,7 @@ static int run(struct bed *bed, uint64_t events, double *ret_ns)
 {
 	uint8_t payload[PAYLOAD_BYTES] = {0};
 	uint64_t published = 0, handled = 0, idle_turns = 0;
-	uint64_t began_ns = bench_thread_cpu_ns();
+	uint64_t began_ns = all_cpu_ns(), waiting_began_ns = waiting_cpu_ns(bed);
 	while (handled < events && idle_turns < 1000000) {
 		uint64_t until = published + AT_ONCE < events ? published + AT_ONCE : events;
 		for (; handled + AT_ONCE > published && published < until; published++) {
@@ -120,14 +172,16 @@ static int run(struct bed *bed, uint64_t events, double *ret_ns)
 			if (rc != 0)
 				return fail("weir_publish", rc, NULL);
 		}
-		int rc = weir_step(bed->pipeline, 0);
+		int rc = idle_waits ? 0 : weir_step(bed->pipeline, 0);
 		int got = rc >= 0 ? poll_all(bed) : rc;
 		if (got < 0)
 			return fail("poll", got, NULL);
 		handled += (uint64_t)got;
 		idle_turns = got > 0 ? 0 : idle_turns + 1;
 	}
-	*ret_ns = (double)(bench_thread_cpu_ns() - began_ns) / (double)events;
+	uint64_t waited_ns = waiting_cpu_ns(bed) - waiting_began_ns;
+	*ret_ns = (double)(all_cpu_ns() - began_ns - waited_ns) / (double)events;
+	waiting_ns = (double)waited_ns / (double)events;
 	return handled == events ? 0 : fail("events are missing", -1, NULL);
 }
 
@@ -135,11 +189,14 @@ static int round_of(bool idle, uint64_t events, double *ret_ns)
 {
 	struct bed bed;
 	int rc = begin(&bed, idle);
+	if (rc == 0)
+		rc = begin_waiting(&bed);
 	/* What is taken once, and pages that are touched first. */
 	if (rc == 0)
 		rc = run(&bed, events / 10 + 1, ret_ns);
 	if (rc == 0)
 		rc = run(&bed, events, ret_ns);
+	end_waiting(&bed);
 	for (uint32_t i = 0; i < GROUPS; i++)
 		if (bed.members[i] != NULL)
 			weir_release(bed.members[i]);
@@ -163,26 +220,32 @@ static double median_of(double *values, uint32_t count)
 
 int main(int argc, char **argv)
 {
-	static double ns[GROUPS][PAIRS_MAX], more[PAIRS_MAX];
+	static double ns[GROUPS][PAIRS_MAX], more[PAIRS_MAX], waiting[PAIRS_MAX];
 	uint64_t events = argc > 1 ? strtoull(argv[1], NULL, 10) : 500000;
 	uint32_t pairs = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 31;
+	const char *idle_one = argc > 3 ? argv[3] : "sleeps";
 	int rc = 0;
-	idle_polls = argc > 3 && strcmp(argv[3], "polls") == 0;
+	idle_polls = strcmp(idle_one, "polls") == 0;
+	idle_waits = strcmp(idle_one, "waits") == 0;
+	if (!idle_polls && !idle_waits && strcmp(idle_one, "sleeps") != 0)
+		return fail("the idle one sleeps, polls or waits", -1, NULL);
 	if (events == 0 || pairs == 0 || pairs > PAIRS_MAX)
 		return fail("EVENTS and PAIRS (1 to 999)", -1, NULL);
 	for (uint32_t i = 0; i < pairs && rc == 0; i++) {
 		for (uint32_t turn = 0; turn < GROUPS && rc == 0; turn++) {
 			bool idle = (turn + i) % GROUPS != 0;
 			rc = round_of(idle, events, &ns[idle ? 1 : 0][i]);
+			waiting[i] = idle ? waiting_ns : waiting[i];
 		}
 		more[i] = (ns[1][i] / ns[0][i] - 1) * 100;
 	}
 	if (rc != 0)
 		return rc;
 	printf("{\"events\": %" PRIu64
-	       ", \"pairs\": %u, \"idle_polls\": %s, \"cpu_ns_per_event\": %.1f, "
-	       "\"with_an_idle_group\": %.1f, \"more_percent\": %.2f}\n",
-	       events, pairs, idle_polls ? "true" : "false", median_of(ns[0], pairs),
-	       median_of(ns[1], pairs), median_of(more, pairs));
+	       ", \"pairs\": %u, \"idle_member\": \"%s\", \"cpu_ns_per_event\": %.1f, "
+	       "\"with_an_idle_group\": %.1f, \"more_percent\": %.2f, "
+	       "\"waiting_thread_ns_per_event\": %.2f}\n",
+	       events, pairs, idle_one, median_of(ns[0], pairs), median_of(ns[1], pairs),
+	       median_of(more, pairs), median_of(waiting, pairs));
 	return 0;
 }
