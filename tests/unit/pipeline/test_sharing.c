@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pipeline/rejection.h"
 #include "tests/support/queue_bed.h"
 
 static void setup(void)
@@ -164,6 +165,38 @@ Test(sharing, attempts_and_delays_survive_an_open)
 	cr_expect_geq(fixture_now_ns() - began, 290 * MS, "clocks differ by their grain");
 	cr_assert_eq(weir_ack(member, &item), 0);
 	queue_commit(member);
+}
+
+/* The delay before the attempt that follows `attempts` failed ones of the n-th event. */
+static uint64_t delay_of(struct weir_member *member, uint64_t n, uint32_t attempts)
+{
+	const struct weir_rejection again = {.delay_ns = WEIR_DELAY_DEFAULT};
+	const struct weir_item item = {.sequence = n};
+	uint64_t delay_ns = 0;
+	(void)wr_rejection_of(member, &item, &again, attempts, &delay_ns);
+	return delay_ns;
+}
+
+Test(sharing, delays_double_up_to_the_longest_with_a_jitter_of_half)
+{
+	queue_bed.options.retry_delay_min_ns = 100 * MS;
+	queue_bed.options.retry_delay_max_ns = 1000 * MS;
+	struct weir_member *member = queue_join(queue_make(), 4);
+	uint64_t whole_ns = 100 * MS;
+	for (uint32_t attempts = 1; attempts < 40; attempts++) {
+		uint64_t least_ns = UINT64_MAX, most_ns = 0;
+		for (uint64_t n = 1; n <= 200; n++) {
+			uint64_t delay_ns = delay_of(member, n, attempts);
+			cr_assert_eq(delay_of(member, n, attempts), delay_ns, "the same again");
+			least_ns = delay_ns < least_ns ? delay_ns : least_ns;
+			most_ns = delay_ns > most_ns ? delay_ns : most_ns;
+		}
+		cr_expect(least_ns >= whole_ns / 2 && least_ns < whole_ns * 6 / 10, "%u: %llu ns",
+			  attempts, (unsigned long long)least_ns);
+		cr_expect(most_ns <= whole_ns && most_ns > whole_ns * 9 / 10, "%u: %llu ns",
+			  attempts, (unsigned long long)most_ns);
+		whole_ns = whole_ns < 500 * MS ? 2 * whole_ns : 1000 * MS;
+	}
 }
 
 Test(sharing, bad_rejections_are_refused)
