@@ -156,6 +156,7 @@ Test(lag_cli, lag_is_told_and_judged)
 	LAG("--json", "--fail-above", "24");
 	cr_expect_eq(c.exit_code, CLI_EXIT_THRESHOLD);
 	cr_expect(capture_has(c.out, "\"lag_events\": 25,"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"drain_ns\": null,"), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"above\": true"), "%s", c.out);
 	LAG("--watch", "-n", "2", "--interval", "0.1", "--json");
 	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
@@ -178,6 +179,36 @@ static void fail_some(struct weir_member *member)
 		left--;
 	}
 	cr_assert_eq(left, 0);
+}
+
+Test(lag_cli, what_gets_less_comes_to_an_end)
+{
+	const struct look_row *row;
+	struct find found;
+	uint32_t id;
+	if (fixture_emulated())
+		return;
+	begin();
+	cr_assert_eq(find_open(&found, folder, "orders"), CLI_GO_ON);
+	struct look *look = found.looks[0];
+	row = look_find(look, LOOK_SUBSCRIPTION, "audit");
+	cr_expect_eq(look_drain_ns(look, row), UINT64_MAX, "one look cannot say");
+	cr_assert_eq(weir_subscription_find(f.pipeline, "audit", &id), 0);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	cr_assert_eq(fixture_poll(member, NULL, 0, 10, true), 10);
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	do {
+		fixture_sleep_ns(10000000);
+		find_look(&found);
+		row = look_find(look, LOOK_SUBSCRIPTION, "audit");
+	} while ((row->values[SUBSCRIPTION_EVENTS] != EVENTS - 10 ||
+		  look_drain_ns(look, row) == UINT64_MAX) &&
+		 fixture_now_ns() < until_ns);
+	cr_expect_eq(row->values[SUBSCRIPTION_EVENTS], EVENTS - 10);
+	cr_expect(row->fall > 0 && row->fall < 1e9, "%f", row->fall);
+	cr_expect_eq(look_drain_ns(look, row), (uint64_t)((EVENTS - 10) / row->fall * 1e9));
+	find_close(&found);
 }
 
 Test(lag_cli, what_failed_is_told)

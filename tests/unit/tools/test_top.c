@@ -129,6 +129,31 @@ Test(top, what_failed_stands_behind_a_subscription)
 	cr_expect_null(strstr(row_of(120, 5), "dead"), "of the others nothing failed");
 }
 
+/* What is told of a lag that gets less by so many events a second. */
+static const char *done_in(uint64_t events, double fall)
+{
+	struct look_row *risk = &look.tables[LOOK_SUBSCRIPTION].rows[0];
+	view.sort = SORT_NAME;
+	risk->values[SUBSCRIPTION_EVENTS] = events;
+	risk->fall = fall;
+	const char *at = strstr(row_of(120, 7), " done in ");
+	return at != NULL ? at : "";
+}
+
+Test(top, how_long_lag_will_take_is_told_where_it_gets_less)
+{
+	cr_expect_str_eq(done_in(300, 100), " done in 3.00 s");
+	cr_expect_str_eq(done_in(1000000, 100), " done in 02:46:40");
+	cr_expect_str_eq(done_in(0, 100), "", "there is none");
+	cr_expect_str_eq(done_in(300, 0), "", "nobody reads");
+	cr_expect_str_eq(done_in(300, -5), "", "more comes than is read");
+	look.tables[LOOK_SUBSCRIPTION].rows[0].values[SUBSCRIPTION_EXACT] = 0;
+	cr_expect_null(strstr(done_in(300, 100), "done"), "how many there are is not known");
+	look.tables[LOOK_SUBSCRIPTION].rows[0].values[SUBSCRIPTION_EXACT] = 1;
+	look.about.state = WEIR_METRICS_SILENT;
+	cr_expect_str_eq(done_in(300, 100), "", "nor what it does now");
+}
+
 Test(top, stages_are_shown)
 {
 	struct look_row *stage = look_add(&look.tables[LOOK_STAGE]);

@@ -9,6 +9,8 @@
 
 #include "core/base/bits.h"
 
+#define DRAIN_MOST_S 31536000.0 /* what would take longer than a year does not end */
+
 /* What a kind of rows is called in the file, its labels and metrics, and which have rates. */
 static const struct kind {
 	const char *object;
@@ -167,6 +169,18 @@ uint64_t look_lag_ns(const struct look *l, const struct look_row *s)
 	return s->values[SUBSCRIPTION_AGE_NS] + (ages ? l->about.age_ns : 0);
 }
 
+uint64_t look_drain_ns(const struct look *l, const struct look_row *s)
+{
+	double events = (double)s->values[SUBSCRIPTION_EVENTS];
+
+	if (events == 0)
+		return 0;
+	if (l->about.state != WEIR_METRICS_RUNNING || s->values[SUBSCRIPTION_EXACT] == 0 ||
+	    s->fall * DRAIN_MOST_S < events)
+		return UINT64_MAX;
+	return (uint64_t)(events / s->fall * 1e9);
+}
+
 const char *look_state(const struct look *l)
 {
 	if (look_is_alive(l) && l->about.failed)
@@ -252,6 +266,19 @@ static double rate(uint64_t now, uint64_t before, double seconds)
 	return now > before ? (double)(now - before) / seconds : 0;
 }
 
+/* Half of it is the time between the last two writings: it follows soon, and does not jump. */
+static void follow_fall(struct look_row *row, const struct look_row *before, double seconds)
+{
+	double fall = ((double)before->values[SUBSCRIPTION_EVENTS] -
+		       (double)row->values[SUBSCRIPTION_EVENTS]) /
+		      seconds;
+	bool is_first = before->history_count < 2;
+
+	/* A seek may count anew: that is no pace. */
+	if (before->values[SUBSCRIPTION_EXACT] != 0 && row->values[SUBSCRIPTION_EXACT] != 0)
+		row->fall = is_first ? fall : (before->fall + fall) / 2;
+}
+
 /* `seconds` between the two writings; 0: it was not written since. */
 static void follow_row(struct look *l, enum look_kind kind, struct look_row *row, double seconds)
 {
@@ -263,9 +290,10 @@ static void follow_row(struct look *l, enum look_kind kind, struct look_row *row
 		memcpy(row->history, before->history, sizeof row->history);
 		row->rate = before->rate;
 		row->byte_rate = before->byte_rate;
+		row->fall = before->fall;
 	}
 	if (!look_is_alive(l))
-		row->rate = row->byte_rate = 0;
+		row->rate = row->byte_rate = row->fall = 0;
 	else if (before != NULL && seconds > 0) {
 		if (k->rate_of >= 0)
 			row->rate =
@@ -273,6 +301,8 @@ static void follow_row(struct look *l, enum look_kind kind, struct look_row *row
 		if (k->byte_rate_of >= 0)
 			row->byte_rate = rate(row->values[k->byte_rate_of],
 					      before->values[k->byte_rate_of], seconds);
+		if (kind == LOOK_SUBSCRIPTION)
+			follow_fall(row, before, seconds);
 	}
 	if (kind != LOOK_SUBSCRIPTION)
 		return;

@@ -118,6 +118,7 @@ struct look_row {
 	uint64_t values[LOOK_VALUES];
 	double rate;
 	double byte_rate;
+	double fall; /* of a subscription: events a second by which its lag gets less, of late */
 	uint64_t history[LOOK_HISTORY]; /* of a subscription: events of lag, the newest last */
 	uint32_t history_count;
 };
@@ -187,6 +188,11 @@ void look_close(struct look *l);
 bool look_is_alive(const struct look *l);
 /* Age of the oldest event of a subscription's lag: it gets older where nobody writes the file. */
 uint64_t look_lag_ns(const struct look *l, const struct look_row *subscription);
+/*
+ * Until a subscription's lag is worked off, if it goes on getting less as it did of late; 0: there
+ * is none; UINT64_MAX: it does not, or nobody can say.
+ */
+uint64_t look_drain_ns(const struct look *l, const struct look_row *subscription);
 /* "running", "silent", "closed", "dead", "failed". */
 const char *look_state(const struct look *l);
 /* "running" ...; "dead" where nobody is there any more who would say. */

@@ -69,6 +69,8 @@ void print_lag_row(const struct print_lag *p, const struct look *l, const struct
 		if (s->values[trouble[i].value] > 0)
 			fprintf(p->to, "  %s %s", cli_text_count(age, s->values[trouble[i].value]),
 				trouble[i].name);
+	if (print_drain(age, l, s))
+		fprintf(p->to, "  done in %s", age);
 	if (s->values[SUBSCRIPTION_EXACT] == 0)
 		fprintf(p->to, "  still counting");
 	else if (s->values[SUBSCRIPTION_TIME_EXACT] == 0)
@@ -78,6 +80,16 @@ void print_lag_row(const struct print_lag *p, const struct look *l, const struct
 	if (limit != NULL)
 		fprintf(p->to, "  above %s", limit);
 	fputc('\n', p->to);
+}
+
+bool print_drain(char to[CLI_TEXT_BYTES], const struct look *l, const struct look_row *s)
+{
+	uint64_t ns = look_drain_ns(l, s);
+
+	if (ns == 0 || ns == UINT64_MAX)
+		return false;
+	(void)(ns < 60000000000u ? cli_text_ns(to, ns) : print_span(to, ns));
+	return true;
 }
 
 char *print_span(char to[CLI_TEXT_BYTES], uint64_t ns)

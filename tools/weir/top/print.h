@@ -26,6 +26,8 @@ void print_lag_begin_one(struct print_lag *p, const struct look *l, FILE *to);
 void print_lag_row(const struct print_lag *p, const struct look *l, const struct look_row *s,
 		   const char *limit);
 
+/* How long a subscription's lag will take: "12.00 s", "01:02:03". False: none, or not known. */
+bool print_drain(char to[CLI_TEXT_BYTES], const struct look *l, const struct look_row *s);
 /* "2 d 03:04:05", "03:04:05" */
 char *print_span(char to[CLI_TEXT_BYTES], uint64_t ns);
 /* A number of a rule's as what it is: a time, bytes, or a count. */

@@ -25,6 +25,10 @@ void print_json_lag(struct json_out *j, const struct look *l, const struct look_
 	json_u64(j, "lag_events", s->values[SUBSCRIPTION_EVENTS]);
 	json_u64(j, "lag_bytes", s->values[SUBSCRIPTION_BYTES]);
 	json_u64(j, "lag_time_ns", look_lag_ns(l, s));
+	if (look_drain_ns(l, s) != UINT64_MAX)
+		json_u64(j, "drain_ns", look_drain_ns(l, s));
+	else
+		json_null(j, "drain_ns");
 	json_bool(j, "exact", s->values[SUBSCRIPTION_EXACT] != 0);
 	json_bool(j, "time_exact", s->values[SUBSCRIPTION_TIME_EXACT] != 0);
 	json_u64(j, "members", s->values[SUBSCRIPTION_MEMBERS]);

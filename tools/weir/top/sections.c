@@ -153,6 +153,8 @@ static void subscription(struct screen *s, const struct look *l, const struct lo
 		curve[i] = (double)r->history[r->history_count - n + i];
 	screen_put(s, row, " ");
 	screen_curve(s, row, curve, n);
+	if (print_drain(a, l, r))
+		screen_printf(s, row, " done in %s", a);
 	if (r->values[SUBSCRIPTION_EXACT] == 0)
 		screen_put(s, row, " counting");
 	if (r->values[SUBSCRIPTION_OUTSTANDING] > 0)
