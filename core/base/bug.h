@@ -34,6 +34,8 @@
 	  "room in a lane forgets what the writer has not read")                                   \
 	X(REPLIES_NOT_COUNTED, "core/log/lane.c",                                                  \
 	  "a lane's credit forgets the replies that nobody has read")                              \
+	X(RUN_TURNED_AROUND, "core/pipeline/publish.c",                                            \
+	  "what is added to a run stands in front of what it has")                                 \
 	X(LANE_FREED_TOO_EARLY, "core/log/writer.c",                                               \
 	  "a lane gets its next owner before the last one's mark came through")                    \
 	X(RUN_COUNTS_RECORDS, "core/log/writer_append.c",                                          \
@@ -303,6 +305,8 @@
 	  "a checkpoint leaves out where a topic has grown")                                       \
 	X(GATE_NOT_LOOKED_AT, "core/pipeline/poll.c",                                              \
 	  "who found nothing looks again only when its group has something to say")                \
+	X(POLL_TURNED_AROUND, "core/pipeline/poll.c",                                              \
+	  "of two events of a poll the later one comes first")                                     \
 	X(HIT_LEFT_OUT, "core/pipeline/poll.c",                                                    \
 	  "behind an event that is not for it a poll leaves out the next one that is")             \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \

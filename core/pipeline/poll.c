@@ -283,9 +283,14 @@ scan_for(struct weir_member *m, const wr_atomic_u64 *wanted, uint64_t end_seq,
 		if (found == taken)
 			break;
 		uint32_t hit = hits[taken++ % HITS_AHEAD];
-		if (hand_out(m, hit, first_seq + hit, &items[count]))
+		if (hand_out(m, hit, first_seq + hit, &items[count])) {
+			if (WR_BUG(POLL_TURNED_AROUND) && count > 0) {
+				struct weir_item before = items[count - 1];
+				items[count - 1] = items[count];
+				items[count] = before;
+			}
 			count++;
-		else if (WR_BUG(HIT_LEFT_OUT) && taken < found)
+		} else if (WR_BUG(HIT_LEFT_OUT) && taken < found)
 			taken++;
 	}
 	m->scan_seq = first_seq + index;

@@ -330,7 +330,12 @@ int weir_run_add(struct weir_producer *pr, const struct weir_event *event)
 	if (encoding.stride > pr->claim_bytes - pr->claim_used ||
 	    pr->run_records == pr->pipeline->options.run_records_max)
 		return WEIR_E_TOO_BIG;
-	encode_whole(pr, event, &encoding, pr->claim + pr->claim_used);
+	uint8_t *to = pr->claim + pr->claim_used;
+	if (WR_BUG(RUN_TURNED_AROUND)) {
+		to = pr->claim + WR_RECORD_HEAD_BYTES;
+		memmove(to + encoding.stride, to, pr->claim_used - WR_RECORD_HEAD_BYTES);
+	}
+	encode_whole(pr, event, &encoding, to);
 	pr->claim_used += encoding.stride;
 	pr->run_records++;
 	return 0;

@@ -380,6 +380,8 @@
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "key-moved")                                           \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "torn-batch")                                          \
 	X(GATE_NOT_LOOKED_AT, weir_anomaly, "realtime-lag")                                        \
+	X(RUN_TURNED_AROUND, weir_anomaly, "int-nonmonotonic-send")                                \
+	X(POLL_TURNED_AROUND, weir_anomaly, "int-nonmonotonic-poll")                               \
 	X(HIT_LEFT_OUT, weir_anomaly, "int-poll-skip")                                             \
 	X(GIVEN_TO_BOTH, weir_anomaly, "two-owners")                                               \
 	X(GAP_PASSED_OVER, weir_anomaly, "unacked-passed")                                         \
