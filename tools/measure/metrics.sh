@@ -3,11 +3,15 @@
 # What metrics cost at saturation: a build without them (A), one with them (B), and that one while a
 # reader polls 1,000 times a second (C). Alone on the machine.
 # usage: tools/measure/metrics.sh [--cpu N] WITHOUT WITH [BLOCKS [SECONDS [OPTIONS OF weir bench pipeline]]]
+#        tools/measure/metrics.sh --instructions WITHOUT WITH [RUNS]
 #   of those, --memory measures a log in memory only, and --wait park has threads sleep that wait
 #   --cpu N         all of weir's threads on this CPU, the reader and all else on the others: what then
 #                   differs from run to run is a tenth of what two CPUs and their wake-ups make of it
 #   WITHOUT, WITH   release builds, with -Dmetrics=false and with -Dmetrics=true; of the second also
 #                   bench/bench_metrics_poll
+#   --instructions  counts them, by valgrind's cachegrind, in place of time: also where others use the
+#                   machine. A log in memory, threads that park; of A, B and C, in turn, RUNS runs each
+#                   of 1 to 5 s (9), and of an event the slope of a line through them
 #   BLOCKS, SECONDS 30 of six runs each, of 0.5 s: some five minutes
 #
 # A block is A B C C B A: what drifts evenly meanwhile (a clock, a cache, a neighbour that comes) is in
@@ -22,15 +26,21 @@
 #
 # Exit code: 0: metrics cost less than 1 % of throughput and CPU time, by the whole interval; 1: more;
 # 3: the interval has 1 % in it, or others had more than 2 % of the CPUs: more blocks, a quieter machine.
+# Of --instructions 0 and 1 by what is counted.
 set -euo pipefail
 case ${1:-} in
 -h | --help) set -- ;;
 esac
-[ $# -ge 2 ] || { sed -n '5,11s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '5,15s/^# //p' "$0" >&2; exit 2; }
 exec python3 - "$@" <<'PY'
 import json, math, os, random, statistics, subprocess, sys, time
 
 arguments = sys.argv[1:]
+counts = arguments[0] == '--instructions'
+if counts:
+    arguments = arguments[1:]
+    if len(arguments) < 2:
+        sys.exit('--instructions: builds are missing')
 cpu = None
 if arguments[0] == '--cpu':
     cpu = int(arguments[1])
@@ -88,6 +98,37 @@ def run(build, reader):
     told = json.loads(done.stdout)
     return {'events_per_s': told['events_per_s'], 'cpu_ns_per_event': told['cpu_ns_per_event'],
             'p99': told['ack_us']['p99']}
+
+
+def count_instructions(runs):
+    """Of an event; what an open and a close have is in each run alike."""
+    seen = {arm: [] for arm in 'ABC'}
+    for number in range(runs):
+        for arm in 'ABC':
+            poll = None
+            if arm == 'C':
+                poll = subprocess.Popen([with_ + '/bench/bench_metrics_poll', '1000', '600'],
+                                        stdout=subprocess.DEVNULL)
+            done = subprocess.run(
+                ['valgrind', '--tool=cachegrind', '--cache-sim=no', '--cachegrind-out-file=/dev/null',
+                 (without if arm == 'A' else with_) + '/tools/weir', 'bench', 'pipeline', '--memory',
+                 '--wait', 'park', '--warmup', '0', '--seconds', f'{1 + 2 * (number % 3)}s', '--json'],
+                capture_output=True, text=True)
+            if poll is not None:
+                poll.terminate()
+                poll.wait()
+            if done.returncode != 0:
+                sys.exit(done.stderr)
+            told = next(line for line in done.stderr.split('\n') if 'I ' in line and 'refs:' in line)
+            seen[arm].append((json.loads(done.stdout)['events'], int(told.split()[-1].replace(',', ''))))
+    of_event = {arm: statistics.linear_regression(*zip(*seen[arm])).slope for arm in seen}
+    print(f'instructions of an event: A {of_event["A"]:.1f}, B {of_event["B"]:.1f}, C {of_event["C"]:.1f}; '
+          f'B to A {of_event["B"] / of_event["A"]:.4f}, C to B {of_event["C"] / of_event["B"]:.4f}')
+    return 0 if of_event['B'] < 1.01 * of_event['A'] else 1
+
+
+if counts:
+    sys.exit(count_instructions(max(3, blocks if len(sys.argv) > 4 else 9)))
 
 
 def interval(values):
