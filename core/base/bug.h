@@ -115,6 +115,10 @@
 	  "what expires before its member polls it waits for the end of its lease")                \
 	X(TERMS_NOT_KEPT, "core/log/outstanding.c",                                                \
 	  "what an event may wait for and until when is not known after a crash")                  \
+	X(SNAPSHOT_UNCHECKED, "core/pipeline/snapshot_load.c",                                     \
+	  "the state of a snapshot that is damaged is loaded")                                     \
+	X(SNAPSHOT_OF_LATER, "core/pipeline/snapshot_load.c",                                      \
+	  "as of an earlier place the newest snapshot is loaded all the same")                     \
 	X(DELETED_SCHEMA_LIVES, "core/log/schemas_save.c",                                         \
 	  "a version of a schema that was deleted is live again after a checkpoint")               \
 	X(DEAD_HANDED_OUT, "core/group/share.c",                                                   \

@@ -390,6 +390,8 @@
 	X(OLD_GENERATION_TAKEN, weir_anomaly, "fenced-ack")                                        \
 	X(LOSS_NOT_TOLD, weir_anomaly, "stale-owner")                                              \
 	X(LOSS_NOT_TOLD, weir_anomaly, "unmarked-redelivery")                                      \
-	X(NEW_OWNER_SKIPS, weir_anomaly, "poll-skip")
+	X(NEW_OWNER_SKIPS, weir_anomaly, "poll-skip")                                              \
+	X(SNAPSHOT_UNCHECKED, weir_anomaly, "snapshot-differs")                                    \
+	X(SNAPSHOT_OF_LATER, weir_anomaly, "snapshot-differs")
 
 #endif

@@ -129,6 +129,9 @@
 	X(SCHEMA_REFUSED, "schemas that a level refused")                                          \
 	X(SCHEMA_KEPT, "changes of the registry that were under way in a crash, and came back")    \
 	X(SCHEMA_LOST, "changes of the registry that a crash took")                                \
+	X(SNAPSHOT_PUT, "snapshots that were taken")                                               \
+	X(SNAPSHOT_LOADED, "snapshots that were loaded")                                           \
+	X(SNAPSHOT_OLDER, "snapshots that were loaded for a damaged one")                          \
 	X(MORE_FILES, "logs whose limit of files was raised")
 
 enum sometimes {

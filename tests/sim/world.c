@@ -132,6 +132,7 @@ static void set_options(void)
 	o->run_records_max = 16;
 	o->segments_max = world.has_tries ? 8192 : world.grows ? 1024 : 256; // by their records
 	world_replays_options(o);
+	world_snapshots_options(o);
 	world_filters_options(o);
 	world_schemas_options(o);
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
@@ -375,8 +376,8 @@ static void act(void)
 	world_retention_act();
 	world_schemas_act();
 	world_replays_act();
-	if (!world_is_dead())
-		world_queues_act();
+	world_queues_act();
+	world_snapshots_act();
 	world_seek_beyond();
 }
 
@@ -578,6 +579,7 @@ void world_run_seed(void)
 	world_compaction_begin();
 	world_erasure_begin();
 	world_retention_begin();
+	world_snapshots_begin();
 	world_transactions_begin();
 	world_filters_begin();
 	forget_users();

@@ -22,6 +22,7 @@
  *   world_compaction.c  topics that are compacted, and what may leave them
  *   world_erasure.c  keys that are erased, and what is left of them
  *   world_retention.c   what topics keep, and what leaves by that
+ *   world_snapshots.c   snapshots of keys, damaged ones, and what they and the rest come to
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
  *   oracle*.c        what must hold, told by the world of everything that happens
@@ -63,6 +64,9 @@
 #define WORLD_TXN_SOURCES 40u
 #define WORLD_FILTER_TERMS 3u
 #define WORLD_SCHEMAS 12u
+#define WORLD_SUMS (WORLD_EVENT_KEYS + 1u) /* of each key, and of all */
+#define WORLD_PAST 4u
+#define WORLD_SNAPSHOTS 2u /* that are kept of each sum */
 #define WORLD_SCHEMA_BYTES 4096u
 #define WORLD_TRIES_DELAY_MAX_NS 6000000u /* that a member asks for */
 #define DRAIN_ROUNDS_MAX 20000u
@@ -175,6 +179,25 @@ struct world_kept {
 	uint64_t bytes;
 };
 
+/* What events come to, in the head of somebody who outlives the pipeline. */
+struct world_sums {
+	uint64_t start_seq; /* of those above it */
+	uint64_t seq;       /* up to this one */
+	uint64_t of[WORLD_SUMS];
+};
+
+struct world_snapshot {
+	uint64_t seq; /* 0: there is none */
+	bool is_damaged, is_lost;
+};
+
+struct world_snapshots {
+	struct world_sums sums;
+	struct world_sums past[WORLD_PAST]; /* a ring */
+	uint32_t past_count;
+	struct world_snapshot kept[WORLD_SUMS][WORLD_SNAPSHOTS]; /* the newest first */
+};
+
 /* What a subscription wants: numbers of terms in world_filters.c. */
 struct world_filter {
 	bool any;
@@ -228,6 +251,9 @@ struct world {
 	uint64_t retired_seen;               /* by this owner */
 	uint64_t retention_now_us;           /* the latest, in this life */
 	uint64_t oldest_seen;
+	bool has_snapshots;
+	struct world_snapshots snapshots;
+	struct wr_prng snapshots_prng;
 	bool has_transactions;
 	uint32_t txn_sources; /* of this seed */
 	struct wr_prng txn_prng;
@@ -423,6 +449,8 @@ void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_
 		   uint32_t generation, uint64_t position);
 void world_say_recovered(uint64_t last_seq);
 void world_say_drained(void);
+/* Somebody knows what the events up to a place come to; `whose` sum it is. */
+void world_say_state(uint32_t whose, uint64_t sequence, uint64_t digest);
 
 /* world_growth.c */
 void world_growth_begin(void);
@@ -476,6 +504,13 @@ void world_retention_opened(void);
 void world_retention_nudge(void);
 void world_retention_act(void);
 void world_retention_look(void);
+
+/* world_snapshots.c */
+void world_snapshots_begin(void);
+void world_snapshots_options(struct weir_options *o);
+/* Somebody takes one, loads one, or damages one, perhaps; all that there are at the end. */
+void world_snapshots_act(void);
+void world_snapshots_drain(void);
 
 /* world_handlers.c */
 void world_handlers_begin(void);

@@ -138,6 +138,7 @@ void world_drain(void)
 	}
 	oracle_check_retention();
 	world_erasure_drain();
+	world_snapshots_drain();
 	come_to_rest();
 	check_refusals_at_rest();
 	world_sometimes(SOMETIMES_DRAINED);

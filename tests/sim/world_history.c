@@ -349,6 +349,15 @@ void world_say_recovered(uint64_t last_seq)
 	say((struct history_op){.type = HISTORY_OK, .f = HISTORY_RECOVER, .offset = last_seq});
 }
 
+void world_say_state(uint32_t whose, uint64_t sequence, uint64_t digest)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_STATE,
+				.value = digest,
+				.group = whose,
+				.offset = sequence});
+}
+
 void world_say_drained(void)
 {
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)

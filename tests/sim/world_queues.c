@@ -165,7 +165,7 @@ static void end_parked(uint32_t s, uint64_t seq, bool redrives)
 
 void world_queues_act(void)
 {
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS && !world_is_dead(); s++) {
 		uint64_t seq = world.queues[s].parks ? oracle_queue_parked(s) : 0;
 		if (seq != 0 && world_one_in(PARKED_ONE_IN))
 			end_parked(s, seq, world_one_in(2));
