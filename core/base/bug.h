@@ -113,6 +113,10 @@
 	  "what expires while it waits for a member is handed out")                                \
 	X(EXPIRED_STAYS_LEASED, "core/pipeline/share_poll.c",                                      \
 	  "what expires before its member polls it waits for the end of its lease")                \
+	X(PRIORITY_NOT_TAKEN, "core/pipeline/share_take.c",                                        \
+	  "a queue with priorities takes its events without them")                                 \
+	X(LEASED_DROPPED, "core/group/share_overflow.c",                                           \
+	  "of a queue that is too long what a member has goes, too")                               \
 	X(TERMS_NOT_KEPT, "core/log/outstanding.c",                                                \
 	  "what an event may wait for and until when is not known after a crash")                  \
 	X(SNAPSHOT_UNCHECKED, "core/pipeline/snapshot_load.c",                                     \

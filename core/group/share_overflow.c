@@ -5,6 +5,7 @@
  * oldest are those that wait, and at most all that is outstanding.
  */
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/group/share.h"
 
 static bool is_waiting(struct wr_share *s, uint32_t at)
@@ -17,6 +18,8 @@ static bool is_waiting(struct wr_share *s, uint32_t at)
 		return true;
 	case WR_SHARE_BEHIND:
 		return s->events[wr_share_key_first(s, at)].state != WR_SHARE_PARKED;
+	case WR_SHARE_LEASED:
+		return WR_BUG(LEASED_DROPPED);
 	default:
 		return false;
 	}

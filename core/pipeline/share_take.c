@@ -11,6 +11,7 @@
  * With a time to live of the queue's own what has outlived it is taken also when nobody wants
  * anything: it goes its way without members.
  */
+#include "core/base/bug.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
@@ -84,7 +85,7 @@ static void put_terms(const struct look *look, const struct wr_record *r, uint64
 		event->not_before_us = appended_us + terms.delay_us;
 	if (lives_us != 0)
 		event->expires_us = appended_us + lives_us;
-	if (look->priorities)
+	if (look->priorities && !WR_BUG(PRIORITY_NOT_TAKEN))
 		event->priority = terms.priority;
 }
 

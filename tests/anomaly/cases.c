@@ -26,6 +26,16 @@
 	"2 1 ok send value=" value " key=" key " topic=1 offset=" offset " level=3\n"
 #define VERSIONED(value, offset, version)                                                          \
 	"9 8 ok poll value=" value " key=5 topic=1 offset=" offset " group=8 version=" version "\n"
+#define QUEUE "3 1 ok subscribe topic=1 group=2 level=1 shared\n"
+/* Two events, the first one by call 7. */
+#define TWO_TAKEN(call)                                                                            \
+	SENT("1", "11")                                                                            \
+	SENT("2", "12")                                                                            \
+	"4 0 ok take value=1 topic=1 offset=11 group=2 call=7\n"                                   \
+	"4 0 ok take value=2 topic=1 offset=12 group=2 call=" call "\n"
+#define URGENT(value, offset, priority, until)                                                     \
+	"9 2 ok poll value=" value " topic=1 offset=" offset " group=2 call=9 end=" until          \
+	" priority=" priority "\n"
 /* Two events of key 5, and the first one is dead. */
 #define PARKED                                                                                     \
 	KEYED KEYED_SENT("1", "11", "5") KEYED_SENT("2", "12", "5")                                \
@@ -289,6 +299,14 @@ const struct case_of_rule cases[] = {
 		      "9 2 ok poll value=1 key=5 topic=1 offset=11 group=1 generation=2 "
 		      "call=2 redelivered\n"},
 
+	{RULE_KEY_ORDER, false, "it had been one of too many, and a recovery took that back",
+	 KEYED KEYED_SENT("1", "11", "5") KEYED_SENT(
+		 "2", "12",
+		 "5") "9 0 ok expire value=1 topic=1 offset=11 group=2\n" LEASED("10", "2", "2",
+										 "12", "5", "1",
+										 "50") CUT("13")
+		 LEASED("22", "2", "1", "11", "5", "2", "90")},
+
 	{RULE_TWO_OWNERS, true, NULL,
 	 THREE POLLED("2", "1", "11", "1", "1") POLLED("3", "2", "12", "1", "2")},
 	{RULE_TWO_OWNERS, false, "two generations",
@@ -427,6 +445,33 @@ const struct case_of_rule cases[] = {
 	{RULE_TOO_LATE, false, "it was redriven",
 	 TIMED("lives=5") "9 2 ok dead value=1 topic=9 group=2\n9 0 ok redrive value=1\n" LEASED(
 		 "13", "2", "1", "11", "5", "1", "90")},
+
+	{RULE_PRIORITY_PASSED, true, NULL,
+	 QUEUE TWO_TAKEN("7") URGENT("1", "11", "1", "50") URGENT("2", "12", "5", "50")},
+	{RULE_PRIORITY_PASSED, false, "the first one is as urgent",
+	 QUEUE TWO_TAKEN("7") URGENT("1", "11", "5", "50") URGENT("2", "12", "5", "50")},
+	{RULE_PRIORITY_PASSED, false, "it was to be had only later",
+	 QUEUE TWO_TAKEN("8") URGENT("1", "11", "1", "50") URGENT("2", "12", "5", "50")},
+	{RULE_PRIORITY_PASSED, false, "it was leased at another moment",
+	 QUEUE TWO_TAKEN("7") URGENT("1", "11", "1", "50") URGENT("2", "12", "5", "51")},
+
+	{RULE_TAKEN_AWAY, true, NULL,
+	 KEYED KEYED_SENT("1", "11", "5")
+		 LEASED("10", "2", "1", "11", "5", "1",
+			"50") "40 0 ok expire value=1 topic=1 offset=11 group=2\n"},
+	{RULE_TAKEN_AWAY, true, "into the dead letters",
+	 KEYED KEYED_SENT("1", "11", "5")
+		 LEASED("10", "2", "1", "11", "5", "1",
+			"50") "40 0 ok dead value=1 topic=9 offset=14 group=2\n"},
+	{RULE_TAKEN_AWAY, false, "its time was up",
+	 KEYED KEYED_SENT("1", "11", "5")
+		 LEASED("10", "2", "1", "11", "5", "1",
+			"50") "50 0 ok expire value=1 topic=1 offset=11 group=2\n"},
+	{RULE_TAKEN_AWAY, false, "its member had rejected it",
+	 KEYED KEYED_SENT("1", "11", "5")
+		 LEASED("10", "2", "1", "11", "5", "1",
+			"50") "30 2 ok release topic=1 offset=11 group=2\n"
+			      "40 0 ok dead value=1 topic=9 offset=14 group=2\n"},
 
 	{RULE_PARKED_PASSED, true, NULL, PARKED LEASED("9", "2", "2", "12", "5", "2", "90")},
 	{RULE_PARKED_PASSED, false, "of another key",

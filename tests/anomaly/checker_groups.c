@@ -51,6 +51,16 @@ static void check_committed(struct checker *c, const struct group *g, const stru
 		}
 }
 
+/* It was one of too many, and others of its key had their turn; a recovery took that back. */
+static bool was_given_up(const struct checker *c, uint32_t group, uint32_t at, uint32_t line)
+{
+	const struct entry *e = checker_entry(c, at);
+	const struct gv *gv = checker_find(&c->gv_at, &c->gvs, group, at);
+	const struct value *v = checker_find(&c->value_at, &c->values, e->value, 0);
+
+	return (gv != NULL && gv->expired) || (checker_died(v, group) && v->dead_line < line);
+}
+
 static void check_key(struct checker *c, const struct group *g, const struct row *row, uint32_t at,
 		      uint32_t line, uint32_t life)
 {
@@ -58,7 +68,8 @@ static void check_key(struct checker *c, const struct group *g, const struct row
 	uint32_t generation = checker_op(c, line)->generation;
 
 	/* What lies in a gap may be handed out all the same, where a restart took that back. */
-	if (e->key == 0 || (g->shared && !g->keyed) || checker_is_excused(c, row, e->offset))
+	if (e->key == 0 || (g->shared && !g->keyed) || checker_is_excused(c, row, e->offset) ||
+	    was_given_up(c, g->group, at, line))
 		return;
 	struct key *k = checker_key(c, g->group, e);
 	/* Until its generation is over, an owner goes on though a seek has moved the group. */
@@ -98,6 +109,7 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 	gv->delivered_line = line;
 	if (g->shared) {
 		checker_terms(c, g, line, life);
+		checker_urgency(c, line);
 		checker_parked(c, line, life);
 		checker_lease(c, g, line, life);
 	}
@@ -127,6 +139,10 @@ static void take_event(struct checker *c, uint32_t line, uint32_t life)
 		gv->lease_until = op->end;
 		return;
 	}
+	if (op->f == HISTORY_TAKE) {
+		gv->taken_call = op->call;
+		return;
+	}
 	if (op->f == HISTORY_ACK) {
 		if (op->type == HISTORY_OK && !is_of_old_owner(c, op, e))
 			checker_alive(c, gv, e, line, life);
@@ -144,6 +160,8 @@ static void take_event(struct checker *c, uint32_t line, uint32_t life)
 			gv->acked_life = life;
 		}
 	}
+	if (op->f == HISTORY_EXPIRE)
+		checker_taken_away(c, gv, line, life);
 	gv->expired = gv->expired || op->f == HISTORY_EXPIRE;
 	gv->leased = false;
 }
@@ -253,6 +271,7 @@ void checker_groups(struct checker *c)
 				take_poll(c, i, life);
 			break;
 		case HISTORY_ACK:
+		case HISTORY_TAKE:
 		case HISTORY_RELEASE:
 		case HISTORY_EXTEND:
 		case HISTORY_EXPIRE:

@@ -59,6 +59,7 @@ struct value {
 	uint32_t redrives;
 	uint32_t redrive_line; /* the last one so far, as the groups are gone through */
 	uint32_t giveup_line;  /* likewise */
+	uint32_t dead_line;    /* the first one of all groups */
 	uint32_t topic;
 	uint32_t dead_topic; /* that its dead letters are in, */
 	uint64_t dead_of;    /* and whose they are: bits of groups */
@@ -118,6 +119,7 @@ struct gv {
 	uint32_t dead_line, dead_life;
 	uint32_t settled_line, settled_life; /* of a queue: told by a commit */
 	uint8_t settled_level;
+	uint32_t taken_call; /* 0: nobody said so */
 	bool expired, leased, in_flight;
 };
 
@@ -251,6 +253,8 @@ struct key *checker_key(struct checker *c, uint32_t group, const struct entry *e
 struct process *checker_process(struct checker *c, uint32_t process);
 /* It was handed out, with a lease. */
 void checker_lease(struct checker *c, const struct group *g, uint32_t line, uint32_t life);
+/* It is given up: not while somebody has it. */
+void checker_taken_away(struct checker *c, const struct gv *gv, uint32_t line, uint32_t life);
 /* It went into the dead letters. */
 void checker_die(struct checker *c, uint32_t line, uint32_t life);
 /* It was handed out: not if its key waits. */
@@ -261,6 +265,8 @@ void checker_alive(struct checker *c, struct gv *gv, const struct entry *e, uint
 
 /* checker_terms.c: it was leased, neither before its time nor behind it. */
 void checker_terms(struct checker *c, const struct group *g, uint32_t line, uint32_t life);
+/* and behind nothing that is less urgent. */
+void checker_urgency(struct checker *c, uint32_t line);
 
 /* checker_ends.c */
 bool checker_is_excused(const struct checker *c, const struct row *row, uint64_t offset);

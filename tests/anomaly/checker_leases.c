@@ -65,6 +65,12 @@ static void check_key(struct checker *c, const struct gv *of, const struct entry
 	}
 }
 
+void checker_taken_away(struct checker *c, const struct gv *gv, uint32_t line, uint32_t life)
+{
+	if (runs(c, gv, line, life))
+		checker_found(c, RULE_TAKEN_AWAY, line, gv->lease_line);
+}
+
 void checker_lease(struct checker *c, const struct group *g, uint32_t line, uint32_t life)
 {
 	const struct history_op *op = checker_op(c, line);
@@ -106,6 +112,7 @@ void checker_die(struct checker *c, uint32_t line, uint32_t life)
 	if (at == TABLE_NONE)
 		return;
 	struct gv *gv = checker_gv(c, checker_op(c, line)->group, at, &made);
+	checker_taken_away(c, gv, line, life);
 	gv->dead_line = line;
 	gv->dead_life = life;
 	gv->leased = false;

@@ -156,6 +156,8 @@ static void take_dead(struct checker *c, uint32_t line, uint32_t life)
 	if (op->offset != 0)
 		(void)observe(c, line, life);
 	v->dead_topic = op->topic;
+	if (v->dead_line == TABLE_NONE)
+		v->dead_line = line;
 	v->dead_of |= 1ull << op->group % 64;
 	/* Which event of the group it was: the newest of that value in another topic. */
 	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
@@ -276,6 +278,7 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 		take_txn(c, line, life);
 		break;
 	case HISTORY_ACK:
+	case HISTORY_TAKE:
 	case HISTORY_RELEASE:
 	case HISTORY_EXTEND:
 	case HISTORY_EXPIRE:

@@ -110,6 +110,7 @@ struct value *checker_value(struct checker *c, uint64_t value)
 				    .entries = TABLE_NONE,
 				    .read_line = TABLE_NONE,
 				    .redrive_line = TABLE_NONE,
+				    .dead_line = TABLE_NONE,
 				    .giveup_line = TABLE_NONE};
 	return v;
 }

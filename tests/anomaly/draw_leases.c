@@ -81,6 +81,7 @@ static void die(struct draw *d, struct draw_event *e)
 
 	if (dead == NULL)
 		return;
+	draw_say(d, about(e, HISTORY_RELEASE)); /* its member rejects it */
 	op.value = e->value;
 	op.topic = dead->topic;
 	op.partition = dead->partition;

@@ -22,7 +22,7 @@ struct field {
 static const struct field fields[] = {
 	FIELD(value),  FIELD(key),   FIELD(dedup), FIELD(topic),      FIELD(partition),
 	FIELD(offset), FIELD(end),   FIELD(group), FIELD(generation), FIELD(call),
-	FIELD(level),  FIELD(delay), FIELD(lives), FIELD(version),
+	FIELD(level),  FIELD(delay), FIELD(lives), FIELD(version),    FIELD(priority),
 };
 
 static const char *const types[HISTORY_TYPE_COUNT] = {

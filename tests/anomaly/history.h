@@ -21,6 +21,7 @@
  *   call        what is done at once: the events of one call, or of one transaction (f = txn)
  *   delay       send, subscribe: who leases gets it not before so long after it was appended
  *   lives       likewise: not later; 0: however old
+ *   priority    poll: how urgent the event is, plus 1
  *   version     poll: that the event has made of its key; send: it is to be that one, or nothing
  *               is sent
  *   level       send, commit: how safe, 1 memory, 2 written, 3 durable; subscribe: the gate;
@@ -56,16 +57,21 @@ enum history_type {
 	  "value key dedup topic partition offset call level delay lives version; atomic "         \
 	  "present ends")                                                                          \
 	X(POLL, "poll",                                                                            \
-	  "value key topic partition offset group generation call end version; redelivered")       \
+	  "value key topic partition offset group generation call end version priority; "          \
+	  "redelivered")                                                                           \
 	X(SCAN, "scan", "value key topic partition offset call: a reader of no group")             \
 	X(GAP, "gap", "topic partition offset end group generation call")                          \
 	X(ACK, "ack",                                                                              \
 	  "topic partition offset group generation level: invoke: asked for; ok, with a "          \
 	  "level: a commit told that it is settled")                                               \
+	X(TAKE, "take",                                                                            \
+	  "value key topic partition offset group call: it may be leased, and those of this call " \
+	  "with it")                                                                               \
 	X(RELEASE, "release", "topic partition offset group: a lease is given back")               \
 	X(EXTEND, "extend", "topic partition offset group end: a lease is longer")                 \
 	X(EXPIRE, "expire",                                                                        \
-	  "value topic partition offset group: too old for it, lawfully not handed out")           \
+	  "value topic partition offset group: too old for it, or one of too many: lawfully "      \
+	  "not handed out")                                                                        \
 	X(DEAD, "dead",                                                                            \
 	  "value topic partition offset group: into the dead letters that `topic` is; parked")     \
 	X(GIVEUP, "giveup", "value group: of what is parked: its key goes on without it")          \
@@ -128,6 +134,7 @@ struct history_op {
 	uint32_t group;
 	uint32_t generation;
 	uint32_t call;
+	uint32_t priority;
 	uint8_t type;
 	uint8_t f;
 	uint8_t level;

@@ -346,6 +346,64 @@ static bool edit_terms(struct plot *p, enum rule rule)
 	return true;
 }
 
+static bool is_leased(struct plot *p, uint32_t line)
+{
+	return plot_op(p, line)->end != 0;
+}
+
+static bool edit_away(struct plot *p)
+{
+	uint32_t line = plot_find(p, HISTORY_POLL, HISTORY_OK, is_leased);
+
+	if (line == TABLE_NONE)
+		return false;
+	struct history_op op = *plot_op(p, line++);
+	plot_put(p, &line,
+		 (struct history_op){.type = HISTORY_OK,
+				     .f = HISTORY_EXPIRE,
+				     .value = op.value,
+				     .topic = op.topic,
+				     .partition = op.partition,
+				     .offset = op.offset,
+				     .group = op.group});
+	return true;
+}
+
+/* Two of a call, the second for the first time. */
+static bool is_one_of_two(struct plot *p, uint32_t line)
+{
+	const struct history_op *op = plot_op(p, line), *next = op + 1;
+
+	return op->end != 0 && line + 1 < history_count(p->to) && next->f == HISTORY_POLL &&
+	       next->call == op->call && next->end == op->end && next->value != 0 &&
+	       (next->flags & HISTORY_REDELIVERED) == 0;
+}
+
+/* Both were to be had at once, and the second one is more urgent. */
+static bool edit_urgency(struct plot *p)
+{
+	uint32_t line = plot_find(p, HISTORY_POLL, HISTORY_OK, is_one_of_two);
+
+	if (line == TABLE_NONE)
+		return false;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct history_op *op = plot_op(p, line + 2 * i);
+		op->priority = 1 + i;
+		struct history_op take = {.type = HISTORY_OK,
+					  .f = HISTORY_TAKE,
+					  .value = op->value,
+					  .key = op->key,
+					  .topic = op->topic,
+					  .partition = op->partition,
+					  .offset = op->offset,
+					  .group = op->group,
+					  .call = p->call + 1};
+		uint32_t at = line;
+		plot_put(p, &at, take);
+	}
+	return true;
+}
+
 /* --- dead letters, states --------------------------------------------------------------------- */
 
 static bool edit_dead(struct plot *p)
@@ -472,6 +530,10 @@ bool plant_edit(struct plot *p, enum rule rule)
 	case RULE_TOO_EARLY:
 	case RULE_TOO_LATE:
 		return edit_terms(p, rule);
+	case RULE_PRIORITY_PASSED:
+		return edit_urgency(p);
+	case RULE_TAKEN_AWAY:
+		return edit_away(p);
 	case RULE_PARKED_PASSED:
 		return edit_parked(p);
 	case RULE_DEAD_AND_ALIVE:

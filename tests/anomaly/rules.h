@@ -85,7 +85,8 @@
 	/* weir's: groups */                                                                       \
 	X(KEY_ORDER, "key-order", false,                                                           \
 	  "a group was first handed an event of a key after a later one of it. Not after a "       \
-	  "seek, not with leases that keep no order")                                              \
+	  "seek, not with leases that keep no order; nor where it had been given up, which a "     \
+	  "recovery took back")                                                                    \
 	X(TWO_OWNERS, "two-owners", false,                                                         \
 	  "two members got events of one partition in one generation. Not with leases")            \
 	X(STALE_OWNER, "stale-owner", false,                                                       \
@@ -114,6 +115,13 @@
 	X(TOO_LATE, "too-late", false,                                                             \
 	  "an event was leased when its time to live was over, or its queue's, by a clock of "     \
 	  "half the speed. Not where a recovery lies between, not after a redrive")                \
+	X(PRIORITY_PASSED, "priority-passed", false,                                               \
+	  "of what a call got that was leased at one moment, one event came before another that "  \
+	  "is more urgent and could be had as soon. Not where that one was handed out before, "    \
+	  "nor with a delay of its own")                                                           \
+	X(TAKEN_AWAY, "taken-away", false,                                                         \
+	  "an event expired, was dropped as one of too many, or became a dead letter while a "     \
+	  "lease of it ran. Not where its member had rejected it, or given it back")               \
 	X(PARKED_PASSED, "parked-passed", false,                                                   \
 	  "an event of a key was leased that waits behind a dead one of it. Not where that was "   \
 	  "redriven or given up, nor where a recovery took its letter back")                       \

@@ -391,6 +391,8 @@
 	X(LOSS_NOT_TOLD, weir_anomaly, "stale-owner")                                              \
 	X(LOSS_NOT_TOLD, weir_anomaly, "unmarked-redelivery")                                      \
 	X(NEW_OWNER_SKIPS, weir_anomaly, "poll-skip")                                              \
+	X(PRIORITY_NOT_TAKEN, weir_anomaly, "priority-passed")                                     \
+	X(LEASED_DROPPED, weir_anomaly, "taken-away")                                              \
 	X(SNAPSHOT_UNCHECKED, weir_anomaly, "snapshot-differs")                                    \
 	X(SNAPSHOT_OF_LATER, weir_anomaly, "snapshot-differs")
 

@@ -312,6 +312,8 @@ void oracle_queue_suspect_moved(struct oracle_queue *queue, uint64_t seq, bool p
 void oracle_queue_move_position(uint32_t subscription, bool checked);
 /* A record says so of an event: its time to live was over. */
 bool oracle_queue_is_expired(const struct oracle_shared *e, uint64_t seq, uint64_t record_seq);
+/* It may be one of too many. */
+bool oracle_queue_may_be_dropped(uint32_t subscription, const struct oracle_shared *e);
 void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked);
 void oracle_queue_start(uint32_t subscription, uint64_t start_seq);
 /* All is folded anew from the first record on; what lies above last_seq never was. */

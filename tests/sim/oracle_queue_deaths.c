@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What queues give up: what was rejected as dead or failed too often, and what is too old. It is in
- * the dead letters then, once, in one run with what settles it; or with what parks it: then the
- * events of its key wait, until it is redriven, and begins anew, or is given up.
+ * What queues give up: what was rejected as dead or failed too often, what is too old, or one of
+ * too many. It is in the dead letters then, once, in one run with what settles it; or with what
+ * parks it: then the events of its key wait, until it is redriven, and begins anew, or is given up.
  */
 #include "tests/sim/oracle.h"
 
@@ -14,6 +14,13 @@ bool oracle_queue_is_expired(const struct oracle_shared *e, uint64_t seq, uint64
 	uint64_t age_us = oracle.records[record_seq].time_us - appended_us;
 
 	return e->expires_us != 0 && e->expires_us - appended_us <= 2 * age_us;
+}
+
+/* Where there may be too many: nobody has it. */
+bool oracle_queue_may_be_dropped(uint32_t s, const struct oracle_shared *e)
+{
+	return (world.queues[s].length_max != 0 || world.queues[s].length_bytes_max != 0) &&
+	       (e->holder == 0 || e->leased_until_ns <= world.disk->clock->mono_ns);
 }
 
 /* Of an event that is outstanding, and given up: so none has two, and none is of two events. */
@@ -33,6 +40,7 @@ void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool c
 	world_check(origin.sequence < oracle.queues[s].frontier && e->state == ORACLE_OUTSTANDING,
 		    "a dead letter of an event that is not outstanding", seq, origin.sequence);
 	world_check(e->dead || oracle_queue_is_expired(e, origin.sequence, seq) ||
+			    oracle_queue_may_be_dropped(s, e) ||
 			    (world.queues[s].attempts_max != 0 &&
 			     e->attempts >= world.queues[s].attempts_max),
 		    "a dead letter of an event that is not given up", seq, origin.sequence);

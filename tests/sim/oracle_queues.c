@@ -128,6 +128,7 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 	world_check(mark.head.from == q->frontier && mark.head.to <= seq,
 		    "a mark that begins elsewhere", mark.head.from, q->frontier);
 	uint64_t next = mark.head.from, to = mark.head.to;
+	uint32_t call = checked && world.queues[s].priorities ? ++world.call_last : 0;
 	while (wr_mark_next(&mark, &event)) {
 		for (; next < event.seq; next++)
 			check_passed(s, seq, next);
@@ -140,6 +141,8 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 		e->generation = q->first_generation;
 		e->not_before_us = event.not_before_us;
 		e->expires_us = event.expires_us;
+		if (call != 0)
+			world_say_taken(s, event.seq, call);
 		next = event.seq + 1;
 	}
 	for (; next < to; next++)
@@ -195,19 +198,21 @@ static void fold_suspects(uint64_t seq, uint32_t s, const struct wr_reject *r)
 static void check_settle(uint32_t s, uint64_t seq, uint64_t event_seq)
 {
 	const struct oracle_shared *e = &oracle.queues[s].events[event_seq];
-
-	if (e->acked_generation != e->generation && oracle_queue_is_expired(e, event_seq, seq) &&
-	    !world.queues[s].has_dead_letters) {
-		world_say_expired(s, event_seq);
-		return;
-	}
+	bool may_go = false;
 
 	/* Who was to be handed what was erased settled it unseen; and nothing is copied of it. */
 	if (e->acked_generation == e->generation || oracle_is_erased(event_seq))
 		return;
-	/* So it is dead, and this should have been its letter. */
-	world_say_dead(s, event_seq, seq, false);
-	world_check(false, "settled under a lease in which nobody acknowledged it", seq, event_seq);
+	if (!world.queues[s].has_dead_letters) {
+		world_say_expired(s, event_seq);
+		may_go = oracle_queue_is_expired(e, event_seq, seq) ||
+			 oracle_queue_may_be_dropped(s, e);
+	} else {
+		/* So it is dead, and this should have been its letter. */
+		world_say_dead(s, event_seq, seq, false);
+	}
+	world_check(may_go, "settled under a lease in which nobody acknowledged it", seq,
+		    event_seq);
 }
 
 static void fold_settle(uint64_t seq, uint32_t s, const struct wr_record_view *view, bool checked)

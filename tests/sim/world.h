@@ -151,6 +151,8 @@ struct world_queue {
 	uint64_t delay_ns;
 	uint64_t time_to_live_ns; /* 0: none is too old */
 	bool parks;               /* what is dead keeps its key */
+	bool priorities;
+	uint64_t length_max, length_bytes_max; /* 0: none */
 };
 
 /* What a seed has, where events of partitions fail. */
@@ -175,8 +177,7 @@ struct world_replay {
 
 /* What a topic keeps, in this life; 0: whatever the log does. */
 struct world_kept {
-	uint64_t time_ns;
-	uint64_t bytes;
+	uint64_t time_ns, bytes;
 };
 
 /* What events come to, in the head of somebody who outlives the pipeline. */
@@ -271,6 +272,7 @@ struct world {
 	uint32_t topics[WORLD_TOPICS_MAX];
 	bool has_queues;
 	bool has_terms; /* and their events are not for at once, or not for ever */
+	bool has_priorities;
 	struct world_queue queues[WORLD_SUBSCRIPTIONS];
 	bool queue_is_set[WORLD_SUBSCRIPTIONS]; /* in this life */
 	bool has_tries;
@@ -441,6 +443,8 @@ void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_se
 void world_say_given_up(uint32_t subscription, uint64_t sequence);
 void world_say_redriven(uint64_t sequence);
 void world_say_expired(uint32_t subscription, uint64_t sequence);
+/* By the next of its marks: it may be leased; those of a mark have a call. */
+void world_say_taken(uint32_t subscription, uint64_t sequence, uint32_t call);
 void world_say_commit(const struct world_member *m, enum weir_level level);
 void world_say_seek(uint32_t subscription, enum history_type type, uint64_t target);
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq);

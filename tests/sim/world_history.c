@@ -159,6 +159,18 @@ static uint64_t lease_end(const struct world_member *m, const struct weir_item *
 	return held != NULL ? held->due_ns + world.history_base_ns : 0;
 }
 
+/* What is copied further on waits for that, however urgent it is. */
+static uint32_t told_priority(const struct world_member *m, const struct weir_item *item)
+{
+	struct weir_delivery delivery;
+
+	if (!world.queues[m->subscription].priorities ||
+	    oracle.queues[m->subscription].events[item->sequence].copy != 0)
+		return 0;
+	weir_item_delivery(item, &delivery);
+	return delivery.priority + 1u;
+}
+
 void world_say_item(const struct world_member *m, const struct weir_item *item)
 {
 	struct history_op op = about(m, item, HISTORY_OK, HISTORY_POLL);
@@ -176,8 +188,10 @@ void world_say_item(const struct world_member *m, const struct weir_item *item)
 	op.key = key_of(item->key, item->key_bytes);
 	op.version = weir_item_version(item);
 	op.flags = (item->flags & WEIR_ITEM_REDELIVERED) != 0 ? HISTORY_REDELIVERED : 0;
-	if (world.history != NULL && world_is_queue(m->subscription))
+	if (world.history != NULL && world_is_queue(m->subscription)) {
 		op.end = lease_end(m, item);
+		op.priority = told_priority(m, item);
+	}
 	say(op);
 }
 
@@ -314,7 +328,26 @@ void world_say_given_up(uint32_t subscription, uint64_t sequence)
 				.group = subscription + 1});
 }
 
-/* Too old, and there is no place for dead letters. */
+void world_say_taken(uint32_t subscription, uint64_t sequence, uint32_t call)
+{
+	const struct oracle_record *o = &oracle.records[sequence];
+	struct wr_record_view view;
+
+	if (!wr_record_view(oracle.bytes + o->at, o->bytes, &view))
+		return;
+	say((struct history_op){
+		.type = HISTORY_OK,
+		.f = HISTORY_TAKE,
+		.value = value_of(o->source, o->k),
+		.key = view.head->key_bytes == 0 ? 0 : key_of(view.key, view.head->key_bytes),
+		.topic = o->topic,
+		.partition = o->partition,
+		.offset = sequence,
+		.group = subscription + 1,
+		.call = call});
+}
+
+/* Too old, or one of too many, and there is no place for dead letters. */
 void world_say_expired(uint32_t subscription, uint64_t sequence)
 {
 	const struct oracle_record *o = &oracle.records[sequence];

@@ -20,6 +20,9 @@
 #define TERMS_ONE_IN 3u   /* have none */
 #define DELAY_NS_MAX (8 * MS_NS)
 #define LIVES_NS_MAX (60 * MS_NS)
+#define LENGTH_MAX 40u
+#define UNLIMITED_ONE_IN (2 * SWARM_SEED_ONE_IN) /* seeds: half of those with queues */
+#define LENGTH_BYTES 500u
 
 static void draw_queue(struct world_queue *q, struct wr_prng *prng)
 {
@@ -44,6 +47,15 @@ static void draw_terms(struct world_queue *q, struct wr_prng *prng)
 		q->time_to_live_ns = MS_NS + wr_prng_below(prng, LIVES_NS_MAX);
 }
 
+static void draw_limits(struct world_queue *q, struct wr_prng *prng)
+{
+	q->priorities = q->order == WEIR_ORDER_NONE && wr_prng_below(prng, 3) != 0;
+	if (wr_prng_below(prng, 2) == 0)
+		q->length_max = 1 + wr_prng_below(prng, LENGTH_MAX);
+	if (wr_prng_below(prng, 3) == 0)
+		q->length_bytes_max = LENGTH_BYTES + wr_prng_below(prng, 20 * LENGTH_BYTES);
+}
+
 /* In histories only; a sequence of its own, too. */
 static void draw_more(void)
 {
@@ -63,6 +75,12 @@ static void draw_more(void)
 		q->time_to_live_ns = 0;
 		q->attempts_max = 1 + (uint32_t)wr_prng_below(&prng, 2);
 	}
+	bool is_limited = world.history != NULL && world.seed % UNLIMITED_ONE_IN != 0;
+	for (uint32_t s = 0; is_limited && s < WORLD_SUBSCRIPTIONS; s++) {
+		if (world_is_queue(s))
+			draw_limits(&world.queues[s], &prng);
+		world.has_priorities = world.has_priorities || world.queues[s].priorities;
+	}
 }
 
 /* From the event alone, however often it is published. */
@@ -70,15 +88,15 @@ void world_queues_event(uint64_t hash, struct weir_delivery *delivery, struct we
 {
 	struct wr_prng prng;
 
-	if (!world.has_terms)
-		return;
 	wr_prng_init(&prng, hash);
 	*delivery = (struct weir_delivery){0};
-	if (wr_prng_below(&prng, 6) == 0)
+	if (world.has_terms && wr_prng_below(&prng, 6) == 0)
 		delivery->delay_ns = wr_prng_below(&prng, DELAY_NS_MAX);
-	if (wr_prng_below(&prng, 6) == 0)
+	if (world.has_terms && wr_prng_below(&prng, 6) == 0)
 		delivery->time_to_live_ns = MS_NS + wr_prng_below(&prng, LIVES_NS_MAX);
-	if (delivery->delay_ns != 0 || delivery->time_to_live_ns != 0)
+	if (world.has_priorities && wr_prng_below(&prng, 2) == 0)
+		delivery->priority = (uint8_t)(1 + wr_prng_below(&prng, WEIR_PRIORITY_MAX));
+	if (delivery->delay_ns != 0 || delivery->time_to_live_ns != 0 || delivery->priority != 0)
 		event->delivery = delivery;
 }
 
@@ -92,7 +110,7 @@ void world_queues_begin(void)
 	bool is_drawn = world.swarm.is_on ? world.seed % SWARM_SEED_ONE_IN == 0
 					  : world.seed % SEED_ONE_IN == 4;
 	world.has_queues = is_drawn && !world.memory_only;
-	world.has_terms = false;
+	world.has_terms = world.has_priorities = false;
 	if (!world.has_queues)
 		return;
 	wr_prng_init(&prng, world.seed ^ 0x40e0e);
@@ -118,6 +136,9 @@ void world_queue_options(uint32_t subscription, struct weir_subscription_options
 	o->dead_letters = q->has_dead_letters ? "dead" : NULL;
 	o->delay_ns = q->delay_ns;
 	o->time_to_live_ns = q->time_to_live_ns;
+	o->priorities = q->priorities;
+	o->length_max = q->length_max;
+	o->length_bytes_max = q->length_bytes_max;
 	o->when_dead = q->parks ? WEIR_DEAD_PARK : WEIR_DEAD_PASS;
 	o->when_slow = WEIR_SLOW_CATCH_UP;
 	oracle.subscriptions[subscription].when_slow = WEIR_SLOW_CATCH_UP;
