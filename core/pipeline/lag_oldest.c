@@ -6,7 +6,8 @@
  *
  * It does not wait for what cannot be found: what has left the log is passed over; where damage is
  * in the way, members stand there too, and the time is that of the record just before, which is
- * hardly older. Only where that cannot be read either is the time not known.
+ * hardly older. Where that cannot be read either, or where an event lies that was carried there,
+ * which is older than what is around it, the time is not known.
  *
  * That it is known is told by H6: a count that begins anew takes that back before it is complete
  * (H4), so that who reads a complete count and then H6 is not told of the time before a seek.
@@ -35,13 +36,19 @@ static bool is_carried(const struct wr_record *r, uint32_t id, uint64_t *ret_us)
 	return true;
 }
 
-/* A queue's lowest sequence is its oldest event, wherever that lies by now. */
-static uint64_t oldest_place(const struct wr_subscription_live *live, uint64_t from)
+/* Where the oldest event of a queue lies, if it was carried there; or 0. */
+static uint64_t carried_to(const struct wr_subscription_live *live)
 {
 	const struct wr_share *share = live->sharing != NULL ? &live->sharing->share : NULL;
 	if (share == NULL || share->oldest == WR_SHARE_NONE)
-		return from;
-	uint64_t place = share->events[share->oldest].place;
+		return 0;
+	return share->events[share->oldest].place;
+}
+
+/* A queue's lowest sequence is its oldest event, wherever that lies by now. */
+static uint64_t oldest_place(const struct wr_subscription_live *live, uint64_t from)
+{
+	uint64_t place = carried_to(live);
 	return place != 0 ? place : from;
 }
 
@@ -63,6 +70,7 @@ static void take_up(struct weir_pipeline *p, struct wr_subscription_live *live, 
 	if (anew || from > scan->next_seq) {
 		scan->next_seq = from;
 		scan->found = scan->passed_over = false;
+		scan->retry_ns = 0;
 	}
 	scan->from_seq = from;
 	if (scan->found &&
@@ -78,18 +86,19 @@ static void found(struct wr_subscription_live *live, uint32_t row, uint64_t time
 	live->oldest_us = time_us;
 }
 
-/* The record just before what cannot be read is no younger. */
+/* The record just before what cannot be read is no younger, unless that was carried there. */
 static void meet_damage(struct weir_pipeline *p, struct wr_subscription_live *live,
 			struct wr_pin *pin, uint64_t visible, uint64_t now_ns)
 {
 	struct wr_lag_scan *scan = &live->scan;
 	uint64_t before_seq = scan->next_seq - 1;
 	struct wr_portion portion;
-	if (scan->next_seq <= 1 || !wr_portion_find(p, pin, before_seq, visible, &portion))
+	scan->retry_ns = now_ns + DAMAGE_RETRY_NS;
+	if (scan->next_seq <= 1 || scan->next_seq == carried_to(live) ||
+	    !wr_portion_find(p, pin, before_seq, visible, &portion))
 		return;
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, before_seq);
 	found(live, WR_LAG_DAMAGED, wr_portion_time_us(portion.chunk, before_seq, r));
-	scan->retry_ns = now_ns + DAMAGE_RETRY_NS;
 	wr_chunks_unpin(pin);
 }
 
@@ -187,7 +196,7 @@ bool wr_lag_oldest_look(struct weir_pipeline *p, struct wr_subscription_live *li
 	} else {
 		take_up(p, live, oldest_place(live, lowest->place), now_ns);
 		for (uint32_t i = 0; i < WR_LAG_PORTIONS_A_LOOK; i++)
-			if (scan->found || scan->next_seq > visible ||
+			if (scan->found || scan->next_seq > visible || now_ns < scan->retry_ns ||
 			    !walk(p, live, pin, visible, now_ns))
 				break;
 		/* What there is came just now, or is nowhere to be found. */

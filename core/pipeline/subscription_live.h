@@ -38,7 +38,7 @@ struct wr_lag_scan {
 	bool found;
 	bool passed_over;   /* some that are unsettled, as they are gone: not by what was found */
 	uint32_t row;       /* of what was found; WR_LAG_DAMAGED: it cannot be read */
-	uint64_t retry_ns;  /* when that is tried again */
+	uint64_t retry_ns;  /* when what cannot be read is tried again */
 	uint64_t looked_to; /* what was visible at the last look */
 	uint64_t told_to;   /* what it told holds for all up to here, if it is exact */
 };

@@ -57,6 +57,8 @@ def main():
     full = [run(program, "--histories", "1", "--seed", seed).returncode
             for seed in ("1092093", "5028420", "5012384")]
     check(full == [0, 0, 0], "logs that came to their limit of files go on when it is raised")
+    read = run(program, "--histories", "1", "--seed", "4019352").returncode
+    check(read == 0, "of a copy further on that cannot be read lag does not tell the age")
     one = [run(program, "--one", "--seed", "9", "--print").stdout for _ in range(2)]
     check(one[0] == one[1] and len(one[0].splitlines()) > 10, "a seed is one history")
     said = run(program, "--check", "-", stdin=one[0])
