@@ -274,6 +274,12 @@ const struct case_of_rule cases[] = {
 	{RULE_VERSION_TAKEN, false, "the first one has ended its key",
 	 "1 1 invoke send value=1 key=5 topic=1 ends\n1 2 invoke send value=2 key=5 "
 	 "topic=1\n" VERSIONED("1", "11", "5") VERSIONED("2", "12", "1")},
+	{RULE_VERSION_TAKEN, false, "what had ended its key was cut away before it was seen",
+	 "1 1 invoke send value=1 key=5 topic=1\n1 2 invoke send value=2 key=5 topic=1\n"
+	 "1 3 invoke send value=3 key=5 topic=1 ends\n"
+	 "1 3 info send value=3 key=5 topic=1\n" VERSIONED("1", "11", "5") VERSIONED("2", "13", "1")
+		 CUT("11") "22 3 invoke send value=3 key=5 topic=1 ends\n"
+			   "23 7 ok poll value=3 key=5 topic=1 offset=14 group=8 version=6\n"},
 	{RULE_VERSION_TAKEN, false, "the first one was cut away",
 	 "1 1 invoke send value=1 key=5 topic=1\n1 2 invoke send value=2 key=5 topic=1\n" VERSIONED(
 		 "1", "11", "5") CUT("10") "22 7 ok poll value=2 key=5 topic=1 offset=11 group=8 "

@@ -53,10 +53,10 @@ def main():
           "60 simulated histories have no anomaly")
     check(members["rules"] == len(rules) == members["rules_fired_when_seeded"] and
           members["not_fired"] == [], "every rule fires when it is planted")
-    # Of a call that waited for room, of a drain, of events that fail.
+    # Of a call that waited for room, of drains, of events that fail, of parked keys, of a length.
     full = [run(program, "--histories", "1", "--seed", seed).returncode
-            for seed in ("1092093", "5028420", "5012384")]
-    check(full == [0, 0, 0], "logs that came to their limit of files go on when it is raised")
+            for seed in ("1092093", "5028420", "5012384", "4074192", "4077900")]
+    check(full == [0] * 5, "logs that came to their limit of files go on when it is raised")
     read = run(program, "--histories", "1", "--seed", "4019352").returncode
     check(read == 0, "of a copy further on that cannot be read lag does not tell the age")
     one = [run(program, "--one", "--seed", "9", "--print").stdout for _ in range(2)]

@@ -32,14 +32,16 @@ static bool is_placed(const struct checker *c, const struct value *v)
 	return false;
 }
 
-/* Where a key was ended by what nobody has seen its versions may begin anew anywhere. */
+/* Where a key was ended by what nobody has seen its versions may begin anew anywhere: also if it
+ * was sent again, and is seen where that has put it. */
 static void find_unclear(struct checker *c)
 {
 	for (uint32_t i = 0; i < c->attempts.count; i++) {
 		const struct attempt *a = list_get(&c->attempts, i);
 		const struct value *v = list_get(&c->values, a->value);
 		const struct history_op *op = checker_op(c, a->line);
-		if (ends(c, a) && !is_placed(c, v) && a->type != HISTORY_FAIL)
+		bool is_seen = is_placed(c, v) && v->attempt_count == 1;
+		if (ends(c, a) && !is_seen && a->type != HISTORY_FAIL)
 			versioned_of(c, op->topic, op->key)->unclear = true;
 	}
 }

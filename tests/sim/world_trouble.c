@@ -15,6 +15,7 @@
 #define FULL_ROUNDS_MAX 300u
 #define FILES_PART 2u /* of the limit: with more files than that it is raised */
 #define FILES_TIMES 4u
+#define HEALING_SEGMENTS 1024u
 
 static const enum sometimes counted[] = {
 	SOMETIMES_WRITE_ERROR, SOMETIMES_SYNC_ERROR,  SOMETIMES_READ_ERROR, SOMETIMES_NO_ROOM,
@@ -92,6 +93,8 @@ void world_trouble_begin(void)
 {
 	count_medium();
 	world.full_rounds = 0;
+	if (world.healing)
+		world_segments_at_least(&world.options, HEALING_SEGMENTS); /* no other life can */
 	if (world.swarm.is_on && !world.healing)
 		swarm_plan(&world.swarm, &world.disk->plan, 3);
 	else if (world.swarm.is_on)
