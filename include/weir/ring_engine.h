@@ -208,7 +208,9 @@ WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, u
 
 /*
  * `count` items of the program into slots that lie side by side, from `position` on. Among many
- * producers no line behind them is asked for: the next producer writes there.
+ * producers no line behind them is asked for: the next producer writes there. Half of them, up to
+ * what is asked for ahead, are asked for at once, since a claim is all that may be: stores wait in
+ * a row for what they miss.
  */
 WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
 					const unsigned char *from, uint64_t count,
@@ -218,11 +220,16 @@ WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t p
 	uint64_t ahead = p->ahead * item_bytes;
 	const unsigned char *end = p->slots + (uint64_t)p->mask * item_bytes;
 	uint64_t bytes = count * item_bytes;
-	if (p->stamps != NULL)
-		end = to + bytes;
 	if (bytes >= WEIR_RING_LARGE_BYTES) {
 		weir_ring_copy_large(to, from, bytes);
 		return;
+	}
+	if (p->stamps != NULL) {
+		end = to + bytes;
+		ahead = ahead < bytes / 2 ? ahead : bytes / 2;
+		for (uint64_t at = 0; at + WEIR_RING_BLOCK_BYTES <= ahead;
+		     at += WEIR_RING_BLOCK_BYTES)
+			weir_ring_ask_to_write(to + at);
 	}
 	while (bytes >= WEIR_RING_BLOCK_BYTES) {
 		if (to + ahead < end)
