@@ -20,6 +20,14 @@ WEIR_DECLS_BEGIN
  * over. For 8 KiB they still lose where consumers share.
  */
 #define WEIR_RING_LARGE_BYTES 16384u
+/*
+ * And a batch of so much into slots, up to the other: memcpy() stores by moves as wide as this
+ * machine has, the program's own are as wide as all machines have. Stores that miss wait in a short
+ * queue, and one for each line lets four times the lines come together. From 4 KiB on C libraries
+ * may take string moves, which are slower here.
+ */
+#define WEIR_RING_WIDE_BYTES 2048u
+#define WEIR_RING_WIDE_END_BYTES 4096u
 
 /*
  * Asks for a line to write it. For x86-64 in its oldest form compilers make a prefetch to read of
@@ -60,9 +68,9 @@ typedef uint64_t weir_ring_vector
 
 /*
  * Items that lie one behind the other are copied by vector moves, and the ring's lines that come
- * `ahead` items later are asked for. Not memcpy() below WEIR_RING_LARGE_BYTES: for the few KiB of a
- * batch the C library's ways are slower on lines that another core holds. The empty assembler keeps
- * compilers from recognising the loop and calling memcpy() all the same.
+ * `ahead` items later are asked for. Not memcpy() but for the sizes above: the C library's ways are
+ * slower on lines that another core holds. The empty assembler keeps compilers from recognising the
+ * loop and calling memcpy() all the same.
  */
 WEIR_RING_INLINE void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
 {
@@ -80,7 +88,7 @@ WEIR_RING_INLINE void weir_ring_copy(unsigned char *to, const unsigned char *fro
 	}
 }
 
-/* The same of WEIR_RING_LARGE_BYTES and more. Compilers that know how small the program's array is
+/* The same by memcpy(). Compilers that know how small the program's array is
  * would warn of a copy that does not happen. */
 WEIR_RING_INLINE void weir_ring_copy_large(unsigned char *to, const unsigned char *from,
 					   uint64_t bytes)

@@ -210,7 +210,7 @@ WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, u
  * `count` items of the program into slots that lie side by side, from `position` on. Among many
  * producers no line behind them is asked for: the next producer writes there. Half of them, up to
  * what is asked for ahead, are asked for at once, since a claim is all that may be: stores wait in
- * a row for what they miss.
+ * a row for what they miss. Where stores are wide that is not worth it.
  */
 WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
 					const unsigned char *from, uint64_t count,
@@ -221,6 +221,14 @@ WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t p
 	const unsigned char *end = p->slots + (uint64_t)p->mask * item_bytes;
 	uint64_t bytes = count * item_bytes;
 	if (bytes >= WEIR_RING_LARGE_BYTES) {
+		weir_ring_copy_large(to, from, bytes);
+		return;
+	}
+	if (bytes >= WEIR_RING_WIDE_BYTES && bytes < WEIR_RING_WIDE_END_BYTES) {
+		if (p->stamps == NULL)
+			for (uint64_t at = ahead; at < ahead + bytes && to + at < end;
+			     at += WEIR_RING_BLOCK_BYTES)
+				weir_ring_ask_to_write(to + at);
 		weir_ring_copy_large(to, from, bytes);
 		return;
 	}
