@@ -169,6 +169,8 @@
 	  "a write that has to be durable does not sync, and says that it did")                    \
 	X(URING_WRITE_UNSYNCED, "io/uring/completion.c",                                           \
 	  "a write that has to be durable does not sync, and says that it did")                    \
+	X(SYNCS_IN_WRITE_ANYWHERE, "io/posix/engine.c",                                            \
+	  "a write is to sync itself where the file system is not known to do that")               \
 	X(SHORT_READ_IS_THE_END, "io/posix/read_whole.c",                                          \
 	  "a read that moves less than it was asked for is taken for the end of the file")         \
 	X(RECOVERED_UNSYNCED, "core/journal/recovery.c",                                           \

@@ -18,6 +18,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "core/base/bug.h"
+
 #define PROBE_NAME ".weir-probe"
 
 static const struct file_system {
@@ -150,7 +152,7 @@ void wr_dir_choose_engine(struct wr_dir *dir, const struct wr_storage_options *o
 		sync_why = "nothing is written";
 	else if (options->sync_apart)
 		sync_why = "sync apart by option";
-	else if (!allowed)
+	else if (!allowed && !WR_BUG(SYNCS_IN_WRITE_ANYWHERE))
 		sync_why = "file system not on the list that honours RWF_DSYNC (ext4, xfs, btrfs)";
 	else if (!dir->direct)
 		sync_why = "sync in the write only with O_DIRECT";

@@ -8,7 +8,8 @@
  *   sim_*    the check that fails, word for word; it runs with the seeds of seeded_bugs.c
  *   weir_anomaly   the rule that a history of the simulation breaks (tests/anomaly/), while the
  *            simulation's own oracle says nothing
- *   crash_*  a part of what it says it found, in the line that names the seed
+ *   crash_*  a part of what it says it found, in the line that names the seed, or of the check
+ *            that fails
  *   unit_*   the case that fails: suite::case; nothing else of the program runs
  */
 #ifndef WR_TESTS_DETECTIONS_H
@@ -146,6 +147,8 @@
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
 	X(WRITE_UNSYNCED, crash_powercut, "cut before entry")                                      \
 	X(URING_WRITE_UNSYNCED, crash_powercut, "cut before entry")                                \
+	X(SYNCS_IN_WRITE_ANYWHERE, crash_fuse_syncs,                                               \
+	  "acknowledged batches has an FSYNC of its own")                                          \
 	X(SHORT_READ_IS_THE_END, sim_journal, "a false alarm: corruption")                         \
 	X(RECOVERED_UNSYNCED, sim_journal, "a false alarm: corruption")                            \
 	X(TAIL_LEFT_BEHIND, unit_resume, "resume::whole_batches_ahead_in_the_segment_are_gone")    \

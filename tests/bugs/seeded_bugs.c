@@ -109,7 +109,7 @@ static void choose_arguments(struct arguments *a, const char *file, const struct
 		memcpy(&a->of[1], of_anomaly, sizeof of_anomaly);
 	} else if (strcmp(d->program, "crash_powercut") == 0) {
 		memcpy(&a->of[1], of_powercut, sizeof of_powercut);
-	} else {
+	} else if (strcmp(d->program, "crash_fuse_syncs") != 0) {
 		const char *colons = strstr(d->says, "::");
 		if (colons != NULL)
 			(void)snprintf(a->filter, sizeof a->filter, "--filter=%.*s/%s",
@@ -152,8 +152,9 @@ static const char *find_words(const struct detection *d)
 	for (const char *line = output; *line != '\0';) {
 		const char *end = strchrnul(line, '\n');
 		const char *found = memmem(line, (size_t)(end - line), d->says, strlen(d->says));
-		bool is_failure = is_case ? strncmp(line, "not ok", 6) == 0
-					  : memmem(line, (size_t)(end - line), "seed ", 5) != NULL;
+		bool is_failure =
+			strncmp(line, "not ok", 6) == 0 ||
+			(!is_case && memmem(line, (size_t)(end - line), "seed ", 5) != NULL);
 		if (found != NULL && is_failure)
 			return line;
 		line = end + (*end != '\0');
