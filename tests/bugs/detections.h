@@ -77,12 +77,14 @@
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
 	X(CARRIED_NOT_SAVED, unit_outstanding,                                                     \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(CARRIED_NOT_SAVED, sim_pipeline, "what is outstanding is not what the log says")         \
 	X(CARRIED_THOUGH_ERASED, unit_decide,                                                      \
 	  "carried::what_was_erased_is_refused_and_what_came_after_is_not")                        \
 	X(CARRIED_HANDED_OUT, unit_share_carry,                                                    \
 	  "share_carry::it_is_not_handed_out_before_it_is_known_where_its_copy_stands")            \
 	X(CARRIED_IN_HAND, unit_share_carry,                                                       \
 	  "share_carry::what_waits_may_be_copied_and_what_somebody_has_may_not")                   \
+	X(CARRIED_IN_HAND, sim_pipeline, "an event is carried that somebody has")                  \
 	X(CARRIED_GO, unit_carry, "carry::a_seek_to_the_oldest_finds_what_was_copied")             \
 	X(CARRIED_GO, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")      \
 	X(CARRIES_ROUND_AND_ROUND, unit_carry,                                                     \
