@@ -14,7 +14,7 @@
 #define CASES_WAIT_MS 60000u
 
 struct log {
-	char dir[64];
+	char dir[1024];
 	struct weir_pipeline *pipeline;
 	struct weir_producer *producer;
 	uint32_t sent, came, dead, positions; /* topics */

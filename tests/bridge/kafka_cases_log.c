@@ -95,7 +95,10 @@ void log_open(struct log *l, const char *name, uint32_t partitions)
 	if (property_count == 0)
 		cases_login(NULL, NULL, NULL);
 	*l = (struct log){0};
-	(void)snprintf(l->dir, sizeof l->dir, "kafka-case.%d.%s", (int)getpid(), name);
+	const char *parent = getenv("TMPDIR");
+	/* Not where somebody stands, who may stand in a tree of sources. */
+	(void)snprintf(l->dir, sizeof l->dir, "%.900s/kafka-case.%d.%s",
+		       parent != NULL ? parent : "/tmp", (int)getpid(), name);
 	weir_options_init(&options);
 	options.dir = l->dir;
 	options.segment_bytes = 8u << 20;
@@ -112,7 +115,7 @@ void log_open(struct log *l, const char *name, uint32_t partitions)
 
 void log_close(struct log *l)
 {
-	char command[128];
+	char command[sizeof l->dir + 16];
 	(void)weir_producer_close(l->producer, WEIR_FOREVER);
 	(void)weir_close(l->pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL);
 	(void)snprintf(command, sizeof command, "rm -rf '%s'", l->dir);
