@@ -210,7 +210,7 @@ struct wr_metric_info {
 	M(SUBSCRIPTION, DELAYED, GAUGE, 1, "weir_subscription_delayed_events", "events",           \
 	  "Queues: of these, waiting for a delay or a retry.")                                     \
 	M(SUBSCRIPTION, PARKED, GAUGE, 1, "weir_subscription_parked_events", "events",             \
-	  "Queues: of these, of keys that wait behind a dead one.")                                \
+	  "Queues: of these, dead ones whose keys wait, and those behind them.")                   \
 	M(SUBSCRIPTION, DEAD_LETTERS, COUNTER, 1, "weir_subscription_dead_letters", "events",      \
 	  "Events put to the dead letters.")                                                       \
 	M(SUBSCRIPTION, REDELIVERIES, COUNTER, 1, "weir_subscription_redeliveries", "events",      \

@@ -121,7 +121,8 @@ struct weir_lag {
 	                      looked for, which takes a while in a long log: behind an open or a
 	                      seek back, and where the next lies far behind the last. Until then
 	                      it is 0, or of the one that was found before */
-	uint64_t parked; /**< of `events`: of keys that wait behind a dead one (sharing.h) */
+	uint64_t parked; /**< of `events`: dead ones whose keys wait for them, and those behind them
+	                      (sharing.h) */
 };
 
 struct weir_subscription_options {

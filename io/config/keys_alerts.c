@@ -62,7 +62,7 @@ static const struct wr_config_key kind_keys[] = {
 	{.name = "lag_age", SAME_STRUCT(age_marks), .doc = "Age of the oldest of them"},
 	{.name = "parked",
 	 SAME_STRUCT(count_marks),
-	 .doc = "Events of keys that wait behind a dead one"},
+	 .doc = "Events of keys that wait behind a dead one, and the dead ones"},
 	{.name = "dead_letters",
 	 SAME_STRUCT(count_marks),
 	 .doc = "Events that a queue gave up in the last minute"},

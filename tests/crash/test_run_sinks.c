@@ -167,6 +167,65 @@ static void test_commands(void)
 		  "one that takes too long is killed; after the last attempt the run ends");
 }
 
+static unsigned times_said(const char *text)
+{
+	unsigned count = 0;
+	for (const char *at = run_bed_said; (at = strstr(at, text)) != NULL; at += strlen(text))
+		count++;
+	return count;
+}
+
+/* And what has no sink is nothing that the run left. */
+static void test_skipped_events(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "log: {format: json, rate: 0}\n"
+		    "sources: [{name: s, topic: t, from: {generate: {events: 5}}}]\n"
+		    "subscriptions:\n"
+		    "  - {name: other, topics: [t]}\n"
+		    "  - {name: o, topics: [t], session_timeout: 1h, sink: {command: [\"false\"],"
+		    " retry: {attempts: 1}, on_failure: skip}}\n");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 && times_said("\"event\":\"sink.event_skipped\"") == 5 &&
+			  run_bed_says("\"delivered\":0,\"failed\":5,\"missed\":0,\"left\":0,"),
+		  "each event that is passed over is told, and the end says how many (%d)", code);
+}
+
+#define PARKING(events, more)                                                                      \
+	RUN_BED_SMALL                                                                              \
+		"topics: [{name: t}, {name: dead}]\n"                                              \
+		"sources: [{name: s, topic: t,"                                                    \
+		" from: {generate: {events: " events ", keys: 3}}}]\n"                             \
+		"subscriptions:\n"                                                                 \
+		"  - {name: seen, topics: [t], sink: {file: out}}\n"                               \
+		"  - {name: o, topics: [t], order: key, dead_letters: dead, when_dead: park,"      \
+		" session_timeout: 1h, retry: {attempts: 1, delay: 1ms}" more ","                  \
+		" sink: {command: [\"false\"], retry: {attempts: 1}, on_failure: reject}}\n"
+
+/* Nobody can redrive it while the run goes on. */
+static void test_parked(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", PARKING("10", ""));
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("0 delivered, 0 of them perhaps before, 10 left, "
+					    "10 of them parked\n"),
+		  "a run does not wait for what is parked (%d)", code);
+	uint64_t bytes = run_bed_bytes("out");
+	run_bed_put("c.yaml", PARKING("13", "") "run: {stay: yes, drain_timeout: 1h}\n");
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("out", bytes + 1);
+	kill(child, SIGTERM);
+	code = run_bed_end(child);
+	tap_check(code == 0 && run_bed_says(" of them parked\n"), "nor does a drain (%d)", code);
+	run_bed_fresh();
+	run_bed_put("c.yaml", PARKING("10", ", outstanding: 4"));
+	code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_UNDRAINED && run_bed_says(" 10 left, 4 of them parked\n"),
+		  "what a queue that is full of it has not taken is left (%d)", code);
+}
+
 /* A command that hangs, with a child of its own that holds the write end of a pipe: that ends when
  * both are gone. */
 static void test_hung_command(void)
@@ -415,6 +474,8 @@ int main(void)
 	test_output_while_it_runs();
 	test_two_at_once();
 	test_commands();
+	test_skipped_events();
+	test_parked();
 	test_hung_command();
 	test_transformed();
 	test_rejected_in_place();

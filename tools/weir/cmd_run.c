@@ -52,11 +52,11 @@ static const struct cli_command command = {
 		"in the config metrics, a live page and the schema registry are there over HTTP.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
-		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source,\n"
-		"command or bridge failed, 3 the config has errors, 4 a file or program is not\n"
-		"there, 5 the journal or an output is in use, 7 a file, disk or journal failed,\n"
-		"12 the time for draining was over, or what was left could not be reached: the\n"
-		"rest is in the log, 129, 130 and 143 ended by a second signal.",
+		"go there. Exit codes: 0 all is delivered, or parked, 1 something was not, or a\n"
+		"source, command or bridge failed, 3 the config has errors, 4 a file or\n"
+		"program is not there, 5 the journal or an output is in use, 7 a file, disk or\n"
+		"journal failed, 12 the time for draining was over, or what was left could not be\n"
+		"reached: the rest is in the log, 129, 130 and 143 ended by a second signal.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.arguments_min = 1,

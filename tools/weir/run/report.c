@@ -88,7 +88,9 @@ static void print_subscriptions(const struct run *run, FILE *to)
 			continue;
 		fprintf(to, "  subscription %s: %s delivered, %s of them perhaps before, %s left",
 			run->subscriptions[i].name, cli_text_count(a, d.delivered),
-			cli_text_count(b, d.redelivered), cli_text_count(c, run->lags[i]));
+			cli_text_count(b, d.redelivered), cli_text_count(c, run->lefts[i].events));
+		if (run->lefts[i].parked > 0)
+			fprintf(to, ", %s of them parked", cli_text_count(a, run->lefts[i].parked));
 		if (d.skipped > 0)
 			fprintf(to, ", %s were there already", cli_text_count(a, d.skipped));
 		if (d.failed > 0)
@@ -223,7 +225,8 @@ static void put_subscriptions(struct json_out *j, const struct run *run)
 		json_u64(j, "skipped", d.skipped);
 		json_u64(j, "failed", d.failed);
 		json_u64(j, "missed", d.missed);
-		json_u64(j, "lag", run->lags[i]);
+		json_u64(j, "lag", run->lefts[i].events);
+		json_u64(j, "parked", run->lefts[i].parked);
 		json_close(j);
 	}
 	json_close(j);
@@ -326,16 +329,22 @@ static void report_json(const struct run *run, int exit_code, FILE *to)
 /* In the place of a report, where lines are for programs. */
 static void report_line(const struct run *run, int exit_code)
 {
-	uint64_t delivered = 0, left = 0;
+	uint64_t delivered = 0, failed = 0, missed = 0, left = 0, parked = 0;
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
-		delivered += run_delivered_of(run, i).delivered;
-		left += run->lags[i];
+		struct run_delivered d = run_delivered_of(run, i);
+		delivered += d.delivered;
+		failed += d.failed;
+		missed += d.missed;
+		left += run->lefts[i].events;
+		parked += run->lefts[i].parked;
 	}
 	lines_say(WR_EVENT_RUN_ENDED,
 		  WR_FIELDS(wr_field_text("end", end_name(run->end)),
 			    wr_field_u64("exit_code", (uint64_t)exit_code),
 			    wr_field_u64("published", published_by_all(run)),
-			    wr_field_u64("delivered", delivered), wr_field_u64("left", left),
+			    wr_field_u64("delivered", delivered), wr_field_u64("failed", failed),
+			    wr_field_u64("missed", missed), wr_field_u64("left", left),
+			    wr_field_u64("parked", parked),
 			    wr_field_u64("elapsed_ns", run->elapsed_ns)),
 		  "%s after %.1f s", end_name(run->end), (double)run->elapsed_ns / 1e9);
 }
@@ -405,7 +414,8 @@ void run_progress_line(const struct run *run)
 		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE)
 			continue;
 		sum += run_delivered_of(run, i).delivered;
-		lag_sum += run_lag_events(run, i);
+		struct run_left left_of_it = run_left_of(run, i);
+		lag_sum += left_of_it.events - left_of_it.parked;
 	}
 	put_bridges_line(run, bridges, sizeof bridges);
 	(void)snprintf(line, sizeof line, "%6.1f s  published %s  delivered %s  to deliver %s%s",

@@ -128,9 +128,9 @@ static bool reserve(struct run *run)
 	run->subscription_ids = calloc(run->subscription_count + 1, sizeof *run->subscription_ids);
 	for (uint32_t i = 0; run->subscription_ids != NULL && i < run->subscription_count; i++)
 		wr_store_relaxed(&run->subscription_ids[i], UINT32_MAX);
-	run->lags = calloc(run->subscription_count + 1, sizeof(uint64_t));
+	run->lefts = calloc(run->subscription_count + 1, sizeof *run->lefts);
 	return run->publishers != NULL && run->deliverers != NULL &&
-	       run->subscription_ids != NULL && run->lags != NULL &&
+	       run->subscription_ids != NULL && run->lefts != NULL &&
 	       run_bridges_reserve(&run->bridges, run->config);
 }
 
@@ -262,6 +262,19 @@ static bool sources_have_ended(struct run *run)
 	return run_bridges_sources_have_ended(&run->bridges);
 }
 
+/*
+ * What is parked waits for a person, and they for a journal that no run has: for that a run neither
+ * goes on nor drains. A queue that has so much of it that it takes no more waits for them, too.
+ */
+static bool has_delivered(const struct run *run, uint32_t subscription, const struct weir_lag *lag)
+{
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
+	return lag->events <= lag->parked ||
+	       (lag->parked > 0 &&
+		weir_subscription_info(run->pipeline, id_of(run, subscription), &info) == 0 &&
+		lag->parked >= info.outstanding_max);
+}
+
 /* Is everything delivered that still can be? */
 static bool has_caught_up(struct run *run)
 {
@@ -271,7 +284,7 @@ static bool has_caught_up(struct run *run)
 		    run_delivered_of(run, i).fault != NULL)
 			continue;
 		if (weir_lag(run->pipeline, id_of(run, i), &lag) < 0 || !lag.exact ||
-		    lag.events > 0)
+		    !has_delivered(run, i, &lag))
 			return false;
 	}
 	return run_bridges_have_caught_up(&run->bridges, run->drain_begun_ns != 0);
@@ -358,11 +371,15 @@ static int start_threads(struct run *run, const sigset_t *signals)
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
-uint64_t run_lag_events(const struct run *run, uint32_t subscription)
+struct run_left run_left_of(const struct run *run, uint32_t subscription)
 {
 	struct weir_lag lag;
-	int rc = weir_lag(run->pipeline, id_of(run, subscription), &lag);
-	return rc == 0 ? lag.events : 0;
+	if (run->sinks[subscription].to == WEIR_CONFIG_TO_NONE ||
+	    weir_lag(run->pipeline, id_of(run, subscription), &lag) != 0)
+		return (struct run_left){0};
+	/* They are read one after the other. */
+	uint64_t parked = lag.parked < lag.events ? lag.parked : lag.events;
+	return (struct run_left){.events = lag.events, .parked = parked};
 }
 
 struct run_delivered run_delivered_of(const struct run *run, uint32_t subscription)
@@ -394,6 +411,17 @@ static int exit_of_fault(const struct run_fault *fault)
 	return exit_code == CLI_EXIT_USAGE ? CLI_EXIT_FAILED : exit_code;
 }
 
+/* There is more than what is parked, and it cannot be delivered before that is. */
+static bool is_full_of_parked(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		struct run_left left = run_left_of(run, i);
+		if (left.parked > 0 && left.events > left.parked)
+			return true;
+	}
+	return false;
+}
+
 static int judge(struct run *run)
 {
 	int exit_code = CLI_EXIT_OK;
@@ -423,6 +451,8 @@ static int judge(struct run *run)
 	}
 	if (run->end == RUN_END_ABORTED)
 		return 128 + run->signal_number;
+	if (is_full_of_parked(run))
+		run->end = RUN_END_TIMEOUT;
 	if (run->end == RUN_END_TIMEOUT)
 		return CLI_EXIT_UNDRAINED;
 	run->end = run->signal_number != 0 ? RUN_END_SIGNAL : RUN_END_DONE;
@@ -448,7 +478,7 @@ static void close_pipeline(struct run *run)
 	if (weir_pipeline_info(run->pipeline, &run->info) < 0)
 		memset(&run->info, 0, sizeof run->info);
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
-		run->lags[i] = run_lag_events(run, i);
+		run->lefts[i] = run_left_of(run, i);
 	}
 	if (weir_pipeline_problem(run->pipeline, &problem) < 0)
 		lines_say(WR_EVENT_RUN_CLOSE_FAILED, WR_FIELDS(wr_field_code(problem.code)),
@@ -475,7 +505,7 @@ static void release(struct run *run)
 	free(run->publishers);
 	free(run->deliverers);
 	free(run->subscription_ids);
-	free(run->lags);
+	free(run->lefts);
 }
 
 /* Every thread inherits this. A write to a pipe that nobody reads, or beyond ulimit -f, is an error

@@ -39,6 +39,12 @@ enum run_end {
 	RUN_END_ABORTED, /* a second signal came */
 };
 
+/* What a subscription has still to process. */
+struct run_left {
+	uint64_t events;
+	uint64_t parked; /* of these: only a person has them go on, when no run has the journal */
+};
+
 struct run {
 	struct weir_config *config;
 	const char *config_path;
@@ -81,8 +87,8 @@ struct run {
 
 	enum run_end end;
 	uint64_t elapsed_ns;
-	uint64_t *lags;        /* one a subscription, at the end */
-	struct weir_info info; /* just before the close */
+	struct run_left *lefts; /* one a subscription, at the end */
+	struct weir_info info;  /* just before the close */
 	struct weir_close_report close_report;
 };
 
@@ -103,8 +109,8 @@ struct run_delivered {
 };
 struct run_delivered run_delivered_of(const struct run *run, uint32_t subscription);
 
-/* What a subscription has still to process, while the pipeline is open. */
-uint64_t run_lag_events(const struct run *run, uint32_t subscription);
+/* While the pipeline is open. Of a subscription without a sink nothing: it is not this run's. */
+struct run_left run_left_of(const struct run *run, uint32_t subscription);
 
 /* service.c, in this order. */
 int run_service_begin(struct run *run); /* CLI_GO_ON, or the exit code */

@@ -45,16 +45,22 @@ void run_service_opened(struct run *run)
 
 static void put_status(const struct run *run, char *to, size_t to_bytes)
 {
-	uint64_t published = 0, delivered = 0, left = 0;
+	uint64_t published = 0, delivered = 0, left = 0, parked = 0;
+	char waiting[40] = "";
 	for (uint32_t i = 0; i < run->source_count; i++)
 		published += wr_load_relaxed(&run->publishers[i].published_events);
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
 		delivered += run_delivered_of(run, i).delivered;
-		left += run->sinks[i].to != WEIR_CONFIG_TO_NONE ? run_lag_events(run, i) : 0;
+		struct run_left l = run_left_of(run, i);
+		left += l.events - l.parked;
+		parked += l.parked;
 	}
-	(void)snprintf(to, to_bytes, "%s%llu published, %llu delivered, %llu to deliver",
+	if (parked > 0)
+		(void)snprintf(waiting, sizeof waiting, ", %llu parked",
+			       (unsigned long long)parked);
+	(void)snprintf(to, to_bytes, "%s%llu published, %llu delivered, %llu to deliver%s",
 		       run->drain_begun_ns != 0 ? "draining: " : "", (unsigned long long)published,
-		       (unsigned long long)delivered, (unsigned long long)left);
+		       (unsigned long long)delivered, (unsigned long long)left, waiting);
 }
 
 void run_service_ready(struct run *run)

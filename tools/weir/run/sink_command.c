@@ -46,7 +46,6 @@ struct command_sink {
 	uint32_t variable_count;
 	struct run_output output; /* for write: json */
 	uint64_t random;
-	uint32_t told_count;
 };
 
 /* ---- what the program is told ---------------------------------------------------------------- */
@@ -328,15 +327,13 @@ static int command_write(struct run_sink *sink, const struct weir_item *item,
 	}
 	if (config->on_failure == WEIR_CONFIG_FAILURE_SKIP) {
 		s->base.failed_count++;
-		if (s->told_count++ < 3)
-			lines_say(
-				WR_EVENT_SINK_EVENT_SKIPPED,
-				WR_FIELDS(wr_field_text("subscription", s->of->subscription->name),
-					  wr_field_u64("sequence", item->sequence),
-					  wr_field_text("why", why)),
-				"%s: event %llu: %s %s, %u times: passed over",
-				s->of->subscription->name, (unsigned long long)item->sequence,
-				s->arguments[0], why, config->attempts_max);
+		lines_say(WR_EVENT_SINK_EVENT_SKIPPED,
+			  WR_FIELDS(wr_field_text("subscription", s->of->subscription->name),
+				    wr_field_u64("sequence", item->sequence),
+				    wr_field_text("why", why)),
+			  "%s: event %llu: %s %s, %u times: passed over", s->of->subscription->name,
+			  (unsigned long long)item->sequence, s->arguments[0], why,
+			  config->attempts_max);
 		return 0;
 	}
 	run_fault_set(fault, -ECANCELED, "event %llu: %s %s, %u times",
