@@ -85,7 +85,7 @@ static int publish_copy(struct weir_bridge *b, const struct weir_item *item, con
 	ids.idempotency_key_bytes = 0;
 	while ((at = weir_item_header(item, at, &headers[count])) != 0)
 		if (++count > HEADERS_MAX - OWN_HEADERS)
-			return WEIR_E_TOO_BIG;
+			return -E2BIG;
 	int bytes = snprintf(place, sizeof place, "%s/%u/%llu", topic_name(b, item->topic),
 			     item->partition, (unsigned long long)item->sequence);
 	headers[count++] = header("weir-bridge", b->name, strlen(b->name));
@@ -136,13 +136,20 @@ int weir_bridge_dead_letter(struct weir_bridge *bridge, const struct weir_item *
 		count_and_tell(b, item, reason);
 		return 0;
 	}
-	if (rc == WEIR_E_TOO_BIG || rc == -EINVAL)
+	if (rc == WEIR_E_TOO_BIG)
+		return weir_bridge_failed(
+			b,
+			"%s/%u/%llu: %s; it cannot be a dead letter: with more than a "
+			"quarter of member_lane, or of a smaller lane or chunk",
+			topic_name(b, item->topic), item->partition,
+			(unsigned long long)item->sequence, reason);
+	if (rc == -E2BIG || rc == -EINVAL)
 		return weir_bridge_failed(b,
 					  "%s/%u/%llu: %s; it cannot be a dead letter, which has "
 					  "three headers more: %s",
 					  topic_name(b, item->topic), item->partition,
 					  (unsigned long long)item->sequence, reason,
-					  weir_strerror(rc));
+					  rc == -E2BIG ? "too many" : weir_strerror(rc));
 	return weir_bridge_lost(b, "event %llu to the dead letters: %s",
 				(unsigned long long)item->sequence, weir_strerror(rc));
 }

@@ -114,7 +114,7 @@ static const char *address_fault(const char *text, bool *ret_is_local)
 	memcpy(host, text, bytes);
 	host[bytes] = '\0';
 	if (!read_host(host, bytes, ret_is_local))
-		return "this is no address in numbers: names are not looked up";
+		return "this is no address in numbers: names but localhost are not looked up";
 	return is_port(colon + 1) ? NULL : "the port is a number from 0 to 65535";
 }
 

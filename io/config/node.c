@@ -2,6 +2,7 @@
 /* Finding in the tree, and the places of what was found. */
 #include "io/config/node.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct wr_config_node *wr_config_child(const struct wr_config_node *map, const char *key)
@@ -38,4 +39,39 @@ struct wr_config_place wr_config_part_place(const struct wr_config_findings *fin
 	    memcmp(source + quote, node->text, node->bytes) != 0)
 		return wr_config_node_place(findings, node);
 	return wr_config_place_of(findings->source, node->at + quote + at, bytes);
+}
+
+static size_t start_of(const struct wr_config_node *node)
+{
+	return node->key != NULL ? node->key->at : node->at;
+}
+
+void wr_config_path_at(const struct wr_config_node *root, size_t at, char *to, size_t to_bytes)
+{
+	const struct wr_config_node *in = root;
+	size_t used = 0;
+	to[0] = '\0';
+	while (in != NULL && used < to_bytes) {
+		const struct wr_config_node *found = NULL;
+		uint32_t index = 0, found_index = 0;
+		for (const struct wr_config_node *c = in->first; c != NULL; c = c->next, index++)
+			if (start_of(c) <= at) {
+				found = c;
+				found_index = index;
+			}
+		if (found == NULL)
+			return;
+		const struct wr_config_node *name = wr_config_child(found, "name");
+		size_t room = to_bytes - used;
+		int bytes;
+		if (in->kind == WR_NODE_MAP)
+			bytes = snprintf(to + used, room, "%s%s", used > 0 ? "." : "",
+					 found->key->text);
+		else if (name != NULL && name->kind == WR_NODE_SCALAR)
+			bytes = snprintf(to + used, room, "[%s]", name->text);
+		else
+			bytes = snprintf(to + used, room, "[%u]", found_index);
+		used += (size_t)bytes;
+		in = found;
+	}
 }

@@ -31,6 +31,10 @@ struct wr_config_node {
 	struct wr_config_node *next;      /* brother */
 };
 
+/* "sources[NAME].rate" of what stands at a byte of the source; what has no name has its number from
+ * 0 instead. "" where it stands before all keys. */
+void wr_config_path_at(const struct wr_config_node *root, size_t at, char *to, size_t to_bytes);
+
 /* The entry of a map, or NULL. `map` may be NULL, or no map. */
 const struct wr_config_node *wr_config_child(const struct wr_config_node *map, const char *key);
 

@@ -34,6 +34,9 @@ void wr_plan_find_bridges(struct wr_plan_search *search);
 /* plan_serve.c: the same of the server beside a run: its token, the folder of its socket. */
 void wr_plan_find_serve(struct wr_plan_search *search);
 
+/* plan_serve.c: the folder of the file that spans are written to. */
+void wr_plan_find_traces(struct wr_plan_search *search);
+
 /* Gives a lack the place of a key, if there is a config that has it. */
 void wr_plan_place(const struct wr_plan_search *search, struct wr_plan_lack *lack,
 		   const char *path);

@@ -290,6 +290,7 @@ void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan)
 	wr_plan_find_run(&l);
 	wr_plan_find_bridges(&l);
 	wr_plan_find_serve(&l);
+	wr_plan_find_traces(&l);
 	wr_plan_find_limits(&l);
 	find_uring(&l);
 	find_governor(&l);

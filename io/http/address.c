@@ -52,7 +52,7 @@ int wr_http_address_read(const char *text, struct wr_http_address *ret,
 			 struct weir_problem *reterr_problem)
 {
 	static const char form[] = "an address is \"127.0.0.1:9464\", \"[::1]:9464\" or "
-				   "\"unix:/path\"; names are not looked up";
+				   "\"unix:/path\"; names but localhost are not looked up";
 	char host[64];
 	in_port_t port;
 	memset(ret, 0, sizeof *ret);

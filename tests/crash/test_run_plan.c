@@ -262,9 +262,34 @@ static void test_serve(void)
 	tap_check(plans("serve: token: there is no token in it") &&
 			  !capture_has(c.out, "serve: no:"),
 		  "so is a file without a token");
-	run_bed_put("token", "a token of sixteen\n");
+	run_bed_put("token", "sesame\n");
+	plan("c.yaml", false);
+	tap_check(plans("  stops  c.yaml:7:42: serve: token: a token is 16 to 512 printable "
+			"characters without blanks\n"),
+		  "one that is too short, too");
+#if defined(WR_HAVE_SERVE)
+	int code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_CONFIG && run_bed_says("token: token: a token is 16 to 512 "),
+		  "and the run that it stops names the file (%d)", code);
+#endif
+	run_bed_put("token", "a_token_of_sixteen\n");
 	plan("c.yaml", false);
 	tap_check(!capture_has(c.out, "c.yaml:"), "with both nothing of that is told");
+}
+
+static void test_traces(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL RUN "traces: {file: far/spans}\n");
+	plan("c.yaml", false);
+	tap_check(c.exit_code == CLI_EXIT_FAILED &&
+			  plans("  stops  c.yaml:7:16: traces: far: there is no such folder\n") &&
+			  run_bed_run("c.yaml") == CLI_EXIT_NOT_FOUND,
+		  "a file of spans without its folder is told, and stops the run");
+	run_bed_must(mkdir("far", 0700) == 0, "mkdir");
+	plan("c.yaml", false);
+	tap_check(!capture_has(c.out, "c.yaml:") && run_bed_run("c.yaml") == 0,
+		  "with its folder neither");
 }
 
 static void test_many_paths(void)
@@ -340,6 +365,7 @@ int main(void)
 	test_address_space();
 	test_paths();
 	test_serve();
+	test_traces();
 	test_many_paths();
 	test_journal_sizes();
 	run_bed_end_all();

@@ -182,7 +182,7 @@ def refusals(folder):
     j = ('--journal', folder + '/j')
     for options, code, text in (
             ((*j, '--listen', '0.0.0.0:0', '--no-token'), 2, 'needs a token'),
-            ((*j, '--listen', 'example.org:80'), 2, 'names are not looked up'),
+            ((*j, '--listen', 'example.org:80'), 2, 'names but localhost are not looked up'),
             ((*j, '--listen', '127.0.0.1:99999'), 2, 'an address is'),
             ((*j, '--token-file', blank), 2, '16 to 512 printable'),
             ((*j, '--token-file', folder + '/none'), 4, 'ENOENT'),

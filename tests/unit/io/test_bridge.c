@@ -252,6 +252,33 @@ Test(bridge, a_dead_letter_has_all_headers_or_there_is_none)
 	fixture_end(&f);
 }
 
+/* Members' lanes are smaller than producers' here. */
+Test(bridge, says_what_a_dead_letter_is_too_large_for)
+{
+	static const uint8_t payload[10 << 10];
+	struct fixture f;
+	struct driver d = {.bury = true};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	uint64_t ticket;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	const struct weir_event event = {.topic = fixture_topic(&f, "t", 1),
+					 .payload = payload,
+					 .payload_bytes = sizeof payload};
+	o.dead_letters = fixture_topic(&f, "dead", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	fixture_wait(producer, ticket);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	cr_expect(strstr(look(bridge).why, "a quarter of member_lane") != NULL, "%s",
+		  look(bridge).why);
+	cr_expect_eq(look(bridge).lag_events, 1, "it stays");
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+}
+
 Test(bridge, gives_an_event_up_once_or_stops)
 {
 	struct fixture f;

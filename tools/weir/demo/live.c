@@ -176,7 +176,9 @@ static _Noreturn void look(const struct demo_live *live, struct demo_shared *sha
 	if (live->server > 0) {
 		printf("\nthe page of weir serve, asked as a browser asks:\n\n");
 		int code = demo_page_look(live->url, live->token, pid, &shared->seen);
-		if (code < 0)
+		if (code == -ETIMEDOUT)
+			printf("  %s: no answer within %d s\n", live->url, DEMO_PAGE_SECONDS_MAX);
+		else if (code < 0)
 			printf("  %s: %s\n", live->url, weir_strerror(code));
 	}
 	(void)fflush(NULL);

@@ -50,6 +50,7 @@ void demo_live_end(struct demo_live *live);
  * page_look.c: asks the page's server as a browser does, twice, and says on stdout what it was told
  * of the pipeline of `pid`. 0 or -errno; `seen` is filled in as far as it came.
  */
+#define DEMO_PAGE_SECONDS_MAX 5 /* of each send and receive: then it is -ETIMEDOUT */
 int demo_page_look(const char *url, const char *token, pid_t pid, struct demo_seen *seen);
 
 #endif

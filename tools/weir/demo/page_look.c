@@ -18,14 +18,20 @@
 #include "tools/weir/demo/live.h"
 
 #define ANSWER_BYTES_MAX (4u << 20)
-#define SECONDS_MAX 5 /* of each send and receive */
 #define BETWEEN_NS UINT64_C(500000000)
+
+/* errno, as a code; of a limit that is over what that is: a socket calls it otherwise. */
+static int socket_error(void)
+{
+	bool is_over = errno == EAGAIN || errno == EINPROGRESS;
+	return is_over ? -ETIMEDOUT : -errno;
+}
 
 /* "http://127.0.0.1:9464": a socket to there, or -errno. */
 static int connect_to(const char *url)
 {
 	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	const struct timeval limit = {.tv_sec = SECONDS_MAX};
+	const struct timeval limit = {.tv_sec = DEMO_PAGE_SECONDS_MAX};
 	struct addrinfo *found = NULL;
 	char host[DEMO_LIVE_URL_BYTES];
 	const char *at = strstr(url, "://");
@@ -47,7 +53,7 @@ static int connect_to(const char *url)
 		(void)setsockopt(rc, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 		(void)setsockopt(rc, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 		if (connect(rc, found->ai_addr, found->ai_addrlen) < 0) {
-			int code = -errno;
+			int code = socket_error();
 			(void)close(rc);
 			rc = code;
 		}
@@ -70,7 +76,7 @@ static int read_all(int file, char **ret_text)
 	while (bytes < ANSWER_BYTES_MAX &&
 	       (got = read(file, text + bytes, ANSWER_BYTES_MAX - bytes)) > 0)
 		bytes += (size_t)got;
-	int code = got < 0 ? -errno : 0;
+	int code = got < 0 ? socket_error() : 0;
 	text[bytes] = '\0';
 	if (code == 0 && strncmp(text, "HTTP/1.1 200 ", 13) != 0 &&
 	    strncmp(text, "HTTP/1.0 200 ", 13) != 0)

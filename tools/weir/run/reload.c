@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/config/config.h"
 #include "tools/weir/args.h"
 #include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
@@ -95,10 +96,33 @@ static bool begins(const char *line, const char *path, const struct weir_config_
 	return strncmp(line, path, bytes) == 0 && strncmp(line + bytes, place, strlen(place)) == 0;
 }
 
+/* To programs: a line each. */
+static void say_findings(const struct run *run, const struct weir_config *config)
+{
+	char key[256];
+	uint32_t count = 0;
+	const struct weir_config_diagnostic *d = weir_config_diagnostics(config, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		wr_config_path_at(config->root, config->findings.at[i], key, sizeof key);
+		lines_say(d[i].severity == WEIR_CONFIG_WARNING ? WR_EVENT_RELOAD_WARNING
+							       : WR_EVENT_RELOAD_REFUSED,
+			  WR_FIELDS(wr_field_text("config", run->config_path),
+				    wr_field_u64("line", d[i].line),
+				    wr_field_u64("column", d[i].column), wr_field_text("key", key),
+				    wr_field_text("note", d[i].note),
+				    wr_field_text("help", d[i].help)),
+			  "%s:%u:%u: %s", run->config_path, d[i].line, d[i].column, d[i].text);
+	}
+}
+
 /* Each line of it as bad as the finding that it is about; those of no finding as the one before. */
 static void say_report(const struct run *run, const struct weir_config *config)
 {
 	uint32_t count = 0, next = 0;
+	if (lines_format() == WEIR_LOG_AS_JSON) {
+		say_findings(run, config);
+		return;
+	}
 	const struct weir_config_diagnostic *d = weir_config_diagnostics(config, &count);
 	size_t bytes = weir_config_report(config, NULL, 0);
 	char *text = malloc(bytes + 1);

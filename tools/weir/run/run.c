@@ -61,7 +61,9 @@ static int open_pipeline(struct run *run)
 	int rc = weir_config_open(run->config, &run->options, &run->pipeline, &problem);
 	if (rc < 0) {
 		int exit_code = lines_fail(WR_EVENT_RUN_CANNOT_START, "run", rc, &problem);
-		return rc == -EINVAL ? CLI_EXIT_CONFIG : exit_code;
+		/* The last two: what the journal that is there has is not what the file says. */
+		return rc == -EINVAL || rc == WEIR_E_EXISTS || rc == WEIR_E_FULL ? CLI_EXIT_CONFIG
+										 : exit_code;
 	}
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
 		uint32_t id = 0;

@@ -27,7 +27,9 @@ static bool has_moved(void *context, char *stuck, size_t stuck_bytes)
 static int cannot_start(const struct weir_config_serve *config, int rc,
 			const struct weir_problem *problem)
 {
-	(void)lines_fail(WR_EVENT_RUN_CANNOT_START, config->listen, rc, problem);
+	bool is_token = config->token_file != NULL && strcmp(problem->field, "token") == 0;
+	(void)lines_fail(WR_EVENT_RUN_CANNOT_START, is_token ? config->token_file : config->listen,
+			 rc, problem);
 	return rc == -EADDRINUSE ? CLI_EXIT_IN_USE
 	       : rc == -EINVAL   ? CLI_EXIT_CONFIG
 				 : (int)cli_exit_of(rc);
