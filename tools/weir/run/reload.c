@@ -108,7 +108,8 @@ static void say_findings(const struct run *run, const struct weir_config *config
 							       : WR_EVENT_RELOAD_REFUSED,
 			  WR_FIELDS(wr_field_text("config", run->config_path),
 				    wr_field_u64("line", d[i].line),
-				    wr_field_u64("column", d[i].column), wr_field_text("key", key),
+				    wr_field_u64("column", d[i].column),
+				    wr_field_text("key", key[0] != '\0' ? key : NULL),
 				    wr_field_text("note", d[i].note),
 				    wr_field_text("help", d[i].help)),
 			  "%s:%u:%u: %s", run->config_path, d[i].line, d[i].column, d[i].text);
