@@ -49,8 +49,9 @@ struct wr_reply {
 };
 
 enum wr_lane_kind {
-	WR_LANE_DATA = 0,   /* producers: taken in turn, held back when the pool is short */
-	WR_LANE_SETTLE = 1, /* members and groups: acks and control go first (L11) */
+	WR_LANE_DATA = 0,    /* producers: taken in turn, held back when the pool is short */
+	WR_LANE_SETTLE = 1,  /* members and groups: acks and control go first (L11) */
+	WR_LANE_CONTROL = 2, /* the same; its few events make room, and have all that there is */
 };
 
 enum wr_lane_state {

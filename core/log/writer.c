@@ -182,7 +182,7 @@ static uint64_t serve_settles(struct wr_writer *w)
 	uint64_t taken = 0;
 	for (uint32_t i = 0; i < w->taken_count && !WR_BUG(SETTLES_ARE_DATA); i++) {
 		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + i) % w->taken_count]];
-		if (lane->kind == WR_LANE_SETTLE && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken))
+		if (lane->kind != WR_LANE_DATA && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken))
 			break;
 	}
 	return taken;

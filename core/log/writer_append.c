@@ -342,7 +342,7 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 	if ((code == WEIR_E_DUPLICATE || code == WEIR_E_CONFLICT) && run->record_count == 1 &&
 	    d->first_seq <= before_seq)
 		reply.sequence = d->first_seq;
-	if (code != 0 && lane->kind == WR_LANE_SETTLE && run->head_bytes > 0)
+	if (code != 0 && lane->kind != WR_LANE_DATA && run->head_bytes > 0)
 		reply.sequence = run->refused != UINT32_MAX ? run->refused : UINT64_MAX;
 	if (reply.code != 0 && !d->asked)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
@@ -378,16 +378,16 @@ static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *r
  * What has an event in it (a dead letter, what is redriven) is data: it takes none of what a full
  * disk leaves to those that end it, and, where it is no copy, none of what is kept for copies. It
  * is refused, since what stands behind it must not wait (L11). A question of what a key has takes
- * no room, though it looks like an event.
+ * no room, though it looks like an event; what comes by the control lane makes some.
  */
 static bool lacks_room(struct wr_writer *w, const struct wr_lane *lane, const uint8_t *records,
 		       const struct run *run)
 {
 	bool has_event = false;
 	uint32_t at = 0;
-	bool is_short = w->chunk_is_kept && w->link != NULL &&
+	bool is_short = w->chunk_is_kept && w->link != NULL && lane->kind != WR_LANE_CONTROL &&
 			wr_load_acquire(&w->link->starved) != 0; /* D2 */
-	bool leaves_room = lane->kind == WR_LANE_SETTLE && !run->has_copies && w->copier_count > 0;
+	bool leaves_room = lane->kind != WR_LANE_DATA && !run->has_copies && w->copier_count > 0;
 	if (!is_short && !leaves_room)
 		return false;
 	for (uint32_t i = 0; i < run->record_count; i++) {
@@ -544,7 +544,7 @@ static void look_ahead(struct wr_writer *w, struct wr_lane *lane)
 static bool next_is_data(const struct wr_lane *lane)
 {
 	struct wr_record head;
-	if (lane->kind != WR_LANE_SETTLE || lane->tail_round - lane->head_own < sizeof head)
+	if (lane->kind == WR_LANE_DATA || lane->tail_round - lane->head_own < sizeof head)
 		return false;
 	memcpy(&head, wr_lane_at(lane, lane->head_own), sizeof head);
 	struct wr_run_head run;
@@ -554,7 +554,7 @@ static bool next_is_data(const struct wr_lane *lane)
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 			bool *ret_blocked)
 {
-	bool control = lane->kind == WR_LANE_SETTLE && !WR_BUG(SETTLES_ARE_DATA);
+	bool control = lane->kind != WR_LANE_DATA && !WR_BUG(SETTLES_ARE_DATA);
 	uint32_t taken = 0;
 	*ret_blocked = false;
 	while (taken < bytes_max && lane->head_own < lane->tail_round) {

@@ -42,7 +42,7 @@ static int make_lanes(struct weir_pipeline *p)
 		if (rc != 0)
 			return rc;
 	}
-	wr_lane_open(&p->lanes[WR_CONTROL_LANE], WR_LANE_SETTLE, true);
+	wr_lane_open(&p->lanes[WR_CONTROL_LANE], WR_LANE_CONTROL, true);
 	wr_lane_open(&p->lanes[WR_GROUP_LANE], WR_LANE_SETTLE, true);
 	wr_lane_open(&p->lanes[WR_SHARED_LANE], WR_LANE_DATA, true);
 	int made = wr_shared_init(&p->shared, memory, &p->lanes[WR_SHARED_LANE], WR_SHARED_BUFFERS,

@@ -247,6 +247,8 @@ int wr_bridge_life_step(struct weir_bridge *b, uint64_t timeout_ns)
 {
 	enum weir_bridge_state state = state_of(b);
 	wr_bridge_told_step(b);
+	if (state != WEIR_BRIDGE_RUNNING)
+		(void)wr_bridge_positions_care(b); /* they hold up the log where nobody does */
 	(void)wr_bridge_is_asked_to_rest(b);
 	(void)pthread_mutex_lock(&b->lock);
 	bool stop = b->asked.stop, pause = b->asked.pause;

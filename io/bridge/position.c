@@ -16,7 +16,8 @@
  * Versions outlive the segment that had the position itself. So that this stays, a subscription
  * without members, "bridge.NAME.positions", holds retention where the oldest of them stands; it
  * moves behind what is superseded, and a position that stands far back, or that retention waits
- * for, is written anew: soon, since a log that came to its limit would not take that any more.
+ * for, is written anew, with room that data has not (publish_kept.h); also while the bridge rests,
+ * for whatever reason: it would hold up all of the log.
  *
  * Thread: the driver's.
  */
@@ -27,6 +28,7 @@
 
 #include <weir/replay.h>
 
+#include "core/pipeline/publish_kept.h"
 #include "io/bridge/bridge.h"
 
 #define SECOND_NS 1000000000ull
@@ -247,8 +249,9 @@ void wr_bridge_positions_close(struct weir_bridge *b)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* The event at that sequence. */
-static int read_event(struct weir_bridge *b, struct wr_bridge_key *k, uint64_t sequence)
+/* The event at that sequence; whose it is. */
+static int read_event(struct weir_bridge *b, struct wr_bridge_key *k, uint64_t sequence,
+		      bool *ret_is_own)
 {
 	struct weir_replay_options options;
 	struct weir_replay *replay;
@@ -266,6 +269,7 @@ static int read_event(struct weir_bridge *b, struct wr_bridge_key *k, uint64_t s
 	    item.payload_bytes <= WEIR_BRIDGE_POSITION_BYTES_MAX) {
 		memcpy(k->value, item.payload, item.payload_bytes);
 		k->value_bytes = item.payload_bytes;
+		*ret_is_own = is_own(b, &item);
 		rc = 0;
 	} else if (rc >= 0) {
 		rc = WEIR_E_TRUNCATED;
@@ -278,6 +282,7 @@ static int read_position(struct weir_bridge *b, struct wr_bridge_key *k)
 {
 	uint32_t version = 0;
 	uint64_t sequence = 0;
+	bool whose;
 	int rc = weir_key_version(b->pipeline, b->positions.topic, k->key, k->key_bytes, &version,
 				  &sequence);
 	if (rc < 0)
@@ -286,7 +291,7 @@ static int read_position(struct weir_bridge *b, struct wr_bridge_key *k)
 	if (version != k->version || sequence != k->last_seq || version == 0) {
 		k->value_bytes = 0;
 		if (version > 0)
-			rc = read_event(b, k, sequence);
+			rc = read_event(b, k, sequence, &whose);
 		if (rc == WEIR_E_TRUNCATED)
 			return weir_bridge_failed(b,
 						  "the position at sequence %llu is gone from "
@@ -364,6 +369,25 @@ int weir_bridge_run_add(struct weir_bridge *bridge, const struct weir_event *eve
 	return rc;
 }
 
+static struct weir_event event_of(const struct weir_bridge *b, const struct wr_bridge_key *k,
+				  const void *value, size_t value_bytes, struct weir_header *owner)
+{
+	*owner = (struct weir_header){.name = "weir-bridge",
+				      .name_bytes = 11,
+				      .value = b->name,
+				      .value_bytes = (uint16_t)strlen(b->name)};
+	return (struct weir_event){
+		.topic = b->positions.topic,
+		.headers = owner,
+		.header_count = 1,
+		.key = k->key,
+		.key_bytes = k->key_bytes,
+		.payload = value,
+		.payload_bytes = value_bytes,
+		.expected_version = k->version == 0 ? WEIR_VERSION_NONE : k->version,
+	};
+}
+
 int weir_bridge_run_position(struct weir_bridge *bridge, const void *key, size_t key_bytes,
 			     const void *value, size_t value_bytes)
 {
@@ -372,20 +396,8 @@ int weir_bridge_run_position(struct weir_bridge *bridge, const void *key, size_t
 	if (!ps->run_is_open || k == NULL || !k->is_read || k->in_run == ps->runs ||
 	    value_bytes == 0 || value_bytes > WEIR_BRIDGE_POSITION_BYTES_MAX)
 		return -EINVAL;
-	const struct weir_header owner = {.name = "weir-bridge",
-					  .name_bytes = 11,
-					  .value = bridge->name,
-					  .value_bytes = (uint16_t)strlen(bridge->name)};
-	const struct weir_event event = {
-		.topic = ps->topic,
-		.headers = &owner,
-		.header_count = 1,
-		.key = k->key,
-		.key_bytes = k->key_bytes,
-		.payload = value,
-		.payload_bytes = value_bytes,
-		.expected_version = k->version == 0 ? WEIR_VERSION_NONE : k->version,
-	};
+	struct weir_header owner;
+	const struct weir_event event = event_of(bridge, k, value, value_bytes, &owner);
 	int rc = weir_run_add(ps->producer, &event);
 	if (rc < 0)
 		return rc;
@@ -473,36 +485,40 @@ int weir_bridge_run_wait(struct weir_bridge *bridge, uint64_t timeout_ns)
 
 /* ---- keeping them ---------------------------------------------------------------------------- */
 
+/* No run that has it is under way. Where even that has no room, later. */
 static int renew(struct weir_bridge *b, struct wr_bridge_key *k)
 {
-	uint8_t value[WEIR_BRIDGE_POSITION_BYTES_MAX];
-	size_t bytes = k->value_bytes;
-	memcpy(value, k->value, bytes);
-	int rc = weir_bridge_run_begin(b, WEIR_BRIDGE_POSITION_ROOM);
-	if (rc < 0)
-		return rc == WEIR_E_AGAIN ? 0 : rc;
-	rc = weir_bridge_run_position(b, k->key, k->key_bytes, value, bytes);
-	if (rc < 0) {
-		weir_bridge_run_abort(b);
-		return weir_bridge_lost(b, "a position cannot be written anew: %s",
-					weir_strerror(rc));
+	struct weir_header owner;
+	struct weir_event event = event_of(b, k, k->value, k->value_bytes, &owner);
+	uint64_t sequence = 0;
+	int rc = wr_publish_kept(b->pipeline, &event, READ_NS, &sequence);
+	if (rc == 0) {
+		k->version++;
+		k->last_seq = sequence;
 	}
-	return weir_bridge_run_commit(b);
+	return rc == WEIR_E_FULL || rc == WEIR_E_AGAIN ? 0 : rc;
 }
 
-/* Another bridge has written a key that this one once had: it is kept by that one's gate. */
-static bool has_moved_on(struct weir_bridge *b, struct wr_bridge_key *k)
+/* Of a key that is not read nothing is known for sure: what became of its last run, and whether
+ * another bridge has moved on. */
+static int look_again(struct weir_bridge *b, struct wr_bridge_key *k)
 {
-	uint32_t version;
+	uint32_t version = 0;
 	uint64_t sequence = 0;
-	if (k->is_read ||
-	    weir_key_version(b->pipeline, b->positions.topic, k->key, k->key_bytes, &version,
-			     &sequence) < 0 ||
-	    sequence == k->last_seq)
-		return false;
-	k->last_seq = 0;
-	k->version = 0;
-	return true;
+	bool is_own = true;
+	int rc = weir_key_version(b->pipeline, b->positions.topic, k->key, k->key_bytes, &version,
+				  &sequence);
+	if (rc == 0 && version > 0 &&
+	    (version != k->version || sequence != k->last_seq || k->value_bytes == 0))
+		rc = read_event(b, k, sequence, &is_own);
+	if (rc < 0 && rc != WEIR_E_TRUNCATED)
+		return rc;
+	/* What is another's is kept by that one's gate. */
+	bool is_kept = rc == 0 && version > 0 && is_own;
+	k->version = is_kept ? version : 0;
+	k->last_seq = is_kept ? sequence : 0;
+	k->marked_ticket = 0;
+	return 0;
 }
 
 /* Whether there is something to look after: now and then, and where retention waits for it. */
@@ -510,14 +526,45 @@ static bool is_due(struct weir_bridge *b, struct weir_info *ret_info)
 {
 	struct wr_bridge_positions *ps = &b->positions;
 	uint64_t now_ns = wr_bridge_now_ns();
-	if (ps->gate == UINT32_MAX || ps->producer == NULL || now_ns < ps->next_look_ns ||
-	    ps->run_is_open || weir_pipeline_info(b->pipeline, ret_info) < 0)
+	if (ps->gate == UINT32_MAX || now_ns < ps->next_look_ns || ps->run_is_open ||
+	    weir_pipeline_info(b->pipeline, ret_info) < 0)
 		return false;
 	ps->next_look_ns = now_ns + LOOK_NS;
 	if (now_ns < ps->next_care_ns && ret_info->held_sequence <= ps->gate_seq)
 		return false;
 	ps->next_care_ns = now_ns + CARE_NS;
 	return true;
+}
+
+/* Behind it a position is written anew. */
+static uint64_t stale_seq_of(const struct weir_info *info)
+{
+	uint64_t seq =
+		info->visible_sequence > RENEW_AFTER ? info->visible_sequence - RENEW_AFTER : 0;
+	return seq > info->held_sequence ? seq : info->held_sequence;
+}
+
+static void move_gate(struct weir_bridge *b, uint64_t oldest)
+{
+	struct wr_bridge_positions *ps = &b->positions;
+	if (oldest != UINT64_MAX && oldest > ps->gate_seq &&
+	    weir_subscription_seek(b->pipeline, ps->gate, WEIR_SEEK_SEQUENCE, oldest, 0, NULL) == 0)
+		ps->gate_seq = oldest;
+}
+
+/* One key, and where the oldest of it that is known to be needed stands; 0: nowhere. */
+static int keep(struct weir_bridge *b, struct wr_bridge_key *k, uint64_t stale_seq)
+{
+	bool is_sure = b->positions.producer != NULL && k->is_read;
+	bool is_under_way = b->positions.producer != NULL && k->marked_ticket != 0;
+	int rc = 0;
+	if (is_under_way || (k->last_seq == 0 && k->marked_ticket == 0))
+		return 0;
+	if (!is_sure && (k->marked_ticket != 0 || k->last_seq < stale_seq))
+		rc = look_again(b, k);
+	if (rc == 0 && k->last_seq != 0 && k->last_seq < stale_seq && k->value_bytes > 0)
+		rc = renew(b, k);
+	return rc;
 }
 
 int wr_bridge_positions_care(struct weir_bridge *b)
@@ -528,22 +575,20 @@ int wr_bridge_positions_care(struct weir_bridge *b)
 	int rc = 0;
 	if (!is_due(b, &info))
 		return 0;
-	uint64_t stale_seq =
-		info.visible_sequence > RENEW_AFTER ? info.visible_sequence - RENEW_AFTER : 0;
-	if (stale_seq < info.held_sequence)
-		stale_seq = info.held_sequence;
-	(void)weir_producer_poll_acks(ps->producer);
+	if (ps->producer != NULL)
+		(void)weir_producer_poll_acks(ps->producer);
+	uint64_t stale_seq = stale_seq_of(&info);
 	for (uint32_t i = 0; i < ps->key_count && rc == 0; i++) {
 		struct wr_bridge_key *k = &ps->keys[i];
-		if (k->last_seq == 0 || has_moved_on(b, k))
-			continue;
-		oldest = k->last_seq < oldest ? k->last_seq : oldest;
-		if (k->is_read && k->marked_ticket == 0 && k->value_bytes > 0 &&
-		    k->last_seq < stale_seq)
-			rc = renew(b, k);
+		rc = keep(b, k, stale_seq);
+		if (k->last_seq != 0)
+			oldest = wr_min_u64(oldest, k->last_seq);
 	}
-	if (rc == 0 && oldest != UINT64_MAX && oldest > ps->gate_seq &&
-	    weir_subscription_seek(b->pipeline, ps->gate, WEIR_SEEK_SEQUENCE, oldest, 0, NULL) == 0)
-		ps->gate_seq = oldest;
-	return rc;
+	if (rc == 0)
+		move_gate(b, oldest);
+	if (rc == 0 || ps->producer == NULL)
+		return 0; /* at rest it is tried again */
+	return rc == WEIR_E_CONFLICT
+		       ? weir_bridge_lost(b, MOVED_ON)
+		       : weir_bridge_lost(b, "a position cannot be kept: %s", weir_strerror(rc));
 }

@@ -15,8 +15,9 @@
  * What is read is judged before anything is sent: another log's position, or one that this log has
  * not come to (it was restored from an older copy), or has come to in another way, would send
  * events twice or leave some out. Both are told, with what to do, and nothing is sent. A copy that
- * went on by itself gives the same epochs and sequences again, but later: append time never goes
- * backwards in a log, so nothing below NEXT is later than TIME, whatever has left since.
+ * went on by itself gives the same epochs and sequences again, at other times: append time never
+ * goes backwards in a log, so nothing below NEXT is later than TIME, and nothing from there on is
+ * earlier (as with a clock that was behind), whatever has left since.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -282,21 +283,28 @@ static int judge(struct weir_bridge *bridge, const struct wr_kafka_route *route,
 					  " of epoch %u, and the log ends before it: is it an "
 					  "older copy? %s",
 					  route->name, partition, row->next - 1, row->epoch, mend);
+	/* Its last event, if it has not left, and no other. */
 	weir_replay_options_init(&last);
 	last.from_sequence = row->next - 1;
 	last.end_sequence = row->next;
-	last.topics = &route->topic;
-	last.topic_count = 1;
 	int rc = first_of(bridge, &last, &item);
-	if (rc == 1 && (item.epoch != row->epoch ||
+	if (rc == 1 && (item.topic != route->topic || item.partition != partition ||
+			item.epoch != row->epoch ||
 			(row->time_us != 0 && item.append_time_us != row->time_us)))
 		return tell_other(bridge, route, partition, row);
 	if (rc < 0 || row->time_us == 0)
 		return rc < 0 ? rc : 0;
+	/* Nothing before it is later, and nothing behind it earlier. */
 	weir_replay_options_init(&later);
 	later.from_time_us = row->time_us + 1;
 	later.end_sequence = row->next;
 	rc = first_of(bridge, &later, &item);
+	if (rc == 0 && row->next <= info.visible_sequence) {
+		weir_replay_options_init(&later);
+		later.from_sequence = row->next;
+		rc = first_of(bridge, &later, &item);
+		rc = rc == 1 ? item.append_time_us < row->time_us : rc;
+	}
 	return rc == 1 ? tell_other(bridge, route, partition, row) : rc;
 }
 

@@ -80,45 +80,127 @@ Test(bridge, has_positions_in_the_log_with_their_events)
 	fixture_end(&f);
 }
 
-/* Large events of others, and nothing new on the other side. */
+struct kept {
+	struct fixture f;
+	struct driver d;
+	struct weir_bridge_options o;
+	struct weir_bridge *bridge;
+	struct weir_producer *producer; /* of large events of another topic */
+	uint32_t other;
+	uint64_t seq; /* the position stands before it */
+};
+
+/* One position, and nothing new on the other side from then on. */
+static void begin_kept(struct kept *k)
+{
+	struct weir_producer_options options;
+	struct weir_info info;
+	*k = (struct kept){.d = {.publish = 5, .key = "g/t/0"}};
+	k->o = options_of(&k->d, WEIR_BRIDGE_SOURCE);
+	fixture_init(&k->f, FIXTURE_DURABLE);
+	fixture_small_segments(&k->f);
+	k->f.options.versioned_keys_max = 16;
+	k->f.options.segments_max = 64;
+	k->f.options.retention_bytes = 2 * k->f.options.segment_bytes;
+	fixture_open(&k->f);
+	k->o.positions = positions_topic(&k->f);
+	k->d.topic = fixture_topic(&k->f, "t", 1);
+	k->other = fixture_topic(&k->f, "other", 1);
+	weir_producer_options_init(&options);
+	options.when_full = WEIR_FULL_TRY;
+	cr_assert_eq(weir_producer_open(k->f.pipeline, &options, &k->producer, NULL), 0);
+	k->bridge = start(&k->f, &k->o);
+	step_to(k->bridge, WEIR_BRIDGE_RUNNING);
+	cr_assert_gt(weir_bridge_step(k->bridge, 0), 0);
+	k->d.publish = 0;
+	fixture_info(&k->f, &info);
+	k->seq = info.visible_sequence;
+}
+
+/* Large events of others come, and the bridge is where it is, until its segment has left. */
+static void expect_to_leave(struct kept *k)
+{
+	static const uint8_t filler[4000];
+	const struct weir_event event = {
+		.topic = k->other, .payload = filler, .payload_bytes = sizeof filler};
+	uint64_t oldest = 0, end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (oldest <= k->seq && fixture_now_ns() < end_ns) {
+		for (int i = 0; i < 40 && weir_publish(k->producer, &event, NULL) == 0; i++)
+			;
+		cr_assert_geq(weir_bridge_step(k->bridge, MILLISECOND_NS), 0);
+		oldest = wr_segment_oldest_seq(&k->f.pipeline->segments);
+	}
+	cr_expect_gt(oldest, k->seq, "it holds its segment");
+}
+
+static void end_kept(struct kept *k)
+{
+	k->d.next = 0;
+	k->d.open_answer = k->d.step_answer = 0;
+	cr_assert_eq(weir_bridge_resume(k->bridge), 0);
+	weir_bridge_retry(k->bridge);
+	step_to(k->bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(k->d.next, 5, "and is as it was");
+	cr_expect_eq(weir_bridge_stop(k->bridge), 0);
+	(void)weir_producer_close(k->producer, WEIR_FOREVER);
+	fixture_end(&k->f);
+}
+
 Test(bridge, a_position_that_retention_waits_for_is_written_anew)
 {
-	struct fixture f;
-	struct driver d = {.publish = 5, .key = "g/t/0"};
-	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SOURCE);
+	struct kept k;
+	begin_kept(&k);
+	expect_to_leave(&k);
+	k.d.step_answer = -1;
+	step_to(k.bridge, WEIR_BRIDGE_RETRYING);
+	end_kept(&k);
+}
+
+Test(bridge, a_position_is_written_anew_while_the_other_side_is_away)
+{
+	struct kept k;
+	begin_kept(&k);
+	k.d.open_answer = WEIR_BRIDGE_LOST;
+	k.d.step_answer = -1;
+	step_to(k.bridge, WEIR_BRIDGE_RETRYING);
+	expect_to_leave(&k);
+	end_kept(&k);
+}
+
+Test(bridge, a_position_is_written_anew_while_it_is_paused)
+{
+	struct kept k;
+	begin_kept(&k);
+	cr_assert_eq(weir_bridge_pause(k.bridge), 0);
+	step_to(k.bridge, WEIR_BRIDGE_PAUSED);
+	expect_to_leave(&k);
+	end_kept(&k);
+}
+
+/* Nobody looked after it until data found no room any more: it has room that data has not. */
+Test(bridge, a_position_that_holds_a_log_without_room_is_written_anew)
+{
+	static const uint8_t filler[4000];
+	struct kept k;
 	struct weir_info info;
-	fixture_init(&f, FIXTURE_DURABLE);
-	fixture_small_segments(&f);
-	f.options.versioned_keys_max = 16;
-	f.options.retention_bytes = 2 * f.options.segment_bytes;
-	fixture_open(&f);
-	o.positions = positions_topic(&f);
-	d.topic = fixture_topic(&f, "t", 1);
-	struct weir_producer *producer = fixture_producer(&f, NULL);
-	struct weir_bridge *bridge = start(&f, &o);
-	step_to(bridge, WEIR_BRIDGE_RUNNING);
-	cr_assert_gt(weir_bridge_step(bridge, 0), 0);
-	d.publish = 0; /* nothing comes any more */
-	uint32_t other = fixture_topic(&f, "other", 1);
-	fixture_fill(producer, other, 1);
-	fixture_info(&f, &info);
-	uint64_t seq = info.visible_sequence, end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
-	uint64_t oldest = 0;
-	while (oldest <= seq && fixture_now_ns() < end_ns) {
-		fixture_fill(producer, other, 40);
-		cr_assert_geq(weir_bridge_step(bridge, 0), 0);
-		oldest = wr_segment_oldest_seq(&f.pipeline->segments);
-	}
-	cr_expect_gt(oldest, seq, "it holds its segment");
-	d.step_answer = -1;
-	step_to(bridge, WEIR_BRIDGE_RETRYING);
-	d.step_answer = 0;
-	d.next = 0;
-	step_to(bridge, WEIR_BRIDGE_RUNNING);
-	cr_expect_eq(d.next, 5, "and is as it was");
-	cr_expect_eq(weir_bridge_stop(bridge), 0);
-	(void)weir_producer_close(producer, WEIR_FOREVER);
-	fixture_end(&f);
+	begin_kept(&k);
+	cr_assert_eq(weir_bridge_stop(k.bridge), 0);
+	const struct weir_event event = {
+		.topic = k.other, .payload = filler, .payload_bytes = sizeof filler};
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	do {
+		while (weir_publish(k.producer, &event, NULL) == 0)
+			;
+		fixture_sleep_ns(MILLISECOND_NS);
+		fixture_info(&k.f, &info);
+	} while (!info.starved && fixture_now_ns() < end_ns);
+	cr_assert(info.starved, "data has no room");
+	k.bridge = start(&k.f, &k.o);
+	step_to(k.bridge, WEIR_BRIDGE_RUNNING);
+	expect_to_leave(&k);
+	k.d.step_answer = -1;
+	step_to(k.bridge, WEIR_BRIDGE_RETRYING);
+	end_kept(&k);
 }
 
 Test(bridge, of_two_that_read_the_same_the_one_behind_is_refused_whole)

@@ -348,26 +348,34 @@ Test(kafka_sink, notices_a_copy_that_went_on_by_itself)
 {
 	static struct kafka_bed bed;
 	struct fixture f;
-	struct weir_item items[3];
+	struct weir_item items[3], other;
 	struct weir_info info;
 	fixture_begin(&f, FIXTURE_DURABLE);
 	kafka_bed_begin(&bed, "t", 1);
-	uint32_t topic = fixture_topic(&f, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1), unsent = fixture_topic(&f, "u", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	kafka_sink_publish(producer, topic, 0, 3);
 	struct weir_member *member = fixture_member(&f, fixture_subscription(&f, "sent", "t"), "m");
 	cr_assert_eq(fixture_poll(member, items, 3, 3, true), 3);
-	fixture_info(&f, &info); /* behind the events there are records that are none */
 	uint64_t last = items[2].sequence, time_us = items[2].append_time_us;
-	cr_assert_gt(info.visible_sequence, last);
+	/* Behind the events there are records that are none, and an event that is not sent. */
+	kafka_sink_publish(producer, unsent, 0, 1);
+	struct weir_member *m2 = fixture_member(&f, fixture_subscription(&f, "other", "u"), "m");
+	cr_assert_eq(fixture_poll(m2, &other, 1, 1, true), 1);
+	fixture_info(&f, &info);
+	cr_assert_gt(other.sequence, last + 1);
 	const struct {
 		uint64_t next, time_us;
 		bool is_ours;
 	} cases[] = {
-		{last + 1, time_us + 1, false}, {last + 1, time_us - 1, false},
-		{last + 2, time_us - 1, false}, {last + 2, time_us, true},
+		{last + 1, time_us + 1, false},
+		{last + 1, time_us - 1, false},
+		{last + 2, time_us - 1, false},
+		{last + 2, time_us, true},
 		{last + 1, time_us, true},
+		{other.sequence + 1, other.append_time_us, false},
+		{other.sequence, other.append_time_us + 1, false},
 	};
 	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -392,6 +400,7 @@ Test(kafka_sink, notices_a_copy_that_went_on_by_itself)
 	}
 	cr_expect_eq(kafka_bed_read(&bed, "t", 1), 0);
 	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	(void)weir_member_leave(m2, FIXTURE_LONG_NS);
 	(void)weir_producer_close(producer, WEIR_FOREVER);
 	fixture_end(&f);
 	kafka_bed_end(&bed);

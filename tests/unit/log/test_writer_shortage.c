@@ -179,6 +179,30 @@ Test(writer_shortage, on_a_full_disk_the_reserve_is_for_settles_only)
 	end();
 }
 
+/* Of the control lane there are few, and each makes room. */
+Test(writer_shortage, on_a_full_disk_events_of_the_control_lane_have_the_reserve)
+{
+	start(&(struct log_bed_options){.extents = 2});
+	log_bed_offer(&bed, 2, true);
+	wr_store_release(&bed.link.starved, 1u);
+	(void)fill_with_data(true);
+	while (!bed.writer.chunk_is_kept)
+		cr_assert(settle());
+	bed.lanes[0].kind = WR_LANE_CONTROL;
+	_Alignas(8) uint8_t event[512];
+	uint32_t bytes = log_bed_write_event(event, topic, 1, 300);
+	uint64_t before = bed.writer.next_seq;
+	cr_assert_neq(log_bed_hand_over(&bed, 0, event, bytes), 0);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(bed.writer.next_seq, before + 1);
+	bed.lanes[0].kind = WR_LANE_SETTLE;
+	wr_store_release(&bed.link.starved, 0u);
+	log_bed_offer(&bed, 8, false);
+	log_bed_settle_down(&bed);
+	log_bed_check_fold(&bed);
+	end();
+}
+
 /* As a dead letter comes: an event, in a run, in a lane of settles. */
 static int bury(void)
 {
