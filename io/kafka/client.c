@@ -125,13 +125,34 @@ static bool needs_a_person(rd_kafka_resp_err_t code)
 	       code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
 }
 
+/* The first answer of a broker says which cluster it is of. */
+static bool has_answered(rd_kafka_t *rk)
+{
+	char *cluster = rd_kafka_clusterid(rk, 0);
+	if (cluster == NULL)
+		return false;
+	rd_kafka_mem_free(rk, cluster);
+	return true;
+}
+
+/* Where no answer was Kafka's ever, the size that librdkafka reads is the text of something else,
+ * and a larger limit, its advice, mends nothing. */
+static void mend_advice(rd_kafka_t *rk, char text[WR_KAFKA_ERROR_BYTES])
+{
+	char *advice = strstr(text, ": increase receive.message.max.bytes");
+	if (advice == NULL || has_answered(rk))
+		return;
+	(void)snprintf(advice, WR_KAFKA_ERROR_BYTES - (size_t)(advice - text),
+		       ": what answers there does not speak Kafka, or expects TLS");
+}
+
 /* From rd_kafka_poll() and the like: on the bridge's thread. */
 static void take_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
 	struct wr_kafka_client *client = opaque;
 	bool person = needs_a_person((rd_kafka_resp_err_t)code);
-	(void)rk;
-	client->are_all_down |= code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->down_ns == 0)
+		client->down_ns = wr_kafka_now_ns();
 	/* "All brokers are down" follows a refusal, too, and says less than what came before. */
 	if ((client->is_refused && !person) ||
 	    (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->last_error[0] != '\0'))
@@ -140,6 +161,7 @@ static void take_error(rd_kafka_t *rk, int code, const char *reason, void *opaqu
 	client->is_refused |= person;
 	client->is_news = true;
 	(void)snprintf(client->last_error, sizeof client->last_error, "%s", reason);
+	mend_advice(rk, client->last_error);
 }
 
 static void drop_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -176,7 +198,8 @@ int wr_kafka_client_make(struct wr_kafka_client *client, rd_kafka_type_t type,
 	char text[WR_KAFKA_ERROR_BYTES] = "";
 	client->last_code = RD_KAFKA_RESP_ERR_NO_ERROR;
 	client->last_error[0] = '\0';
-	client->is_refused = client->is_news = client->are_all_down = false;
+	client->is_refused = client->is_news = client->is_committing = false;
+	client->down_ns = 0;
 	client->made_ns = wr_kafka_now_ns();
 	if (conf == NULL)
 		return weir_bridge_failed(bridge, "librdkafka refuses a property that goes with "
@@ -186,18 +209,6 @@ int wr_kafka_client_make(struct wr_kafka_client *client, rd_kafka_type_t type,
 		return 0;
 	rd_kafka_conf_destroy(conf);
 	return weir_bridge_failed(bridge, "librdkafka: %s", text);
-}
-
-void wr_kafka_client_end(struct wr_kafka_client *client)
-{
-	if (client->rk == NULL)
-		return;
-	if (rd_kafka_type(client->rk) == RD_KAFKA_PRODUCER)
-		(void)rd_kafka_purge(client->rk, RD_KAFKA_PURGE_F_QUEUE |
-							 RD_KAFKA_PURGE_F_INFLIGHT |
-							 RD_KAFKA_PURGE_F_NON_BLOCKING);
-	rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	client->rk = NULL;
 }
 
 /* ---- what went wrong ------------------------------------------------------------------------- */
@@ -234,19 +245,9 @@ int wr_kafka_no_answer(struct weir_bridge *bridge, const struct wr_kafka_client 
 				  : weir_bridge_lost(bridge, "%s: %s", doing, why);
 }
 
-/* The first answer of a broker says which cluster it is of. */
-static bool has_answered(const struct wr_kafka_client *client)
-{
-	char *cluster = rd_kafka_clusterid(client->rk, 0);
-	if (cluster == NULL)
-		return false;
-	rd_kafka_mem_free(client->rk, cluster);
-	return true;
-}
-
 static bool is_silent(const struct wr_kafka_client *client)
 {
-	return wr_kafka_now_ns() - client->made_ns >= NOBODY_NS && !has_answered(client);
+	return wr_kafka_now_ns() - client->made_ns >= NOBODY_NS && !has_answered(client->rk);
 }
 
 void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client)
@@ -261,9 +262,28 @@ void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client)
 bool wr_kafka_may_ask(struct weir_bridge *bridge, const struct wr_kafka_client *client,
 		      uint32_t asked)
 {
-	bool is_nobody_there = client->are_all_down && is_silent(client);
+	bool is_nobody_there = client->down_ns != 0 && is_silent(client);
 	return !client->is_refused && !is_nobody_there &&
 	       (asked == 0 || !weir_bridge_is_stopping(bridge));
+}
+
+int wr_kafka_check(struct weir_bridge *bridge, struct wr_kafka_client *client)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	if (client->is_refused)
+		return wr_kafka_no_answer(bridge, client, "the connection");
+	if (client->down_ns == 0)
+		return 0;
+	if (rd_kafka_metadata(client->rk, 0, NULL, &metadata, WR_KAFKA_SLICE_MS) !=
+	    RD_KAFKA_RESP_ERR_NO_ERROR)
+		return wr_kafka_now_ns() - client->down_ns < NOBODY_NS
+			       ? 0
+			       : wr_kafka_no_answer(bridge, client, "the connection");
+	rd_kafka_metadata_destroy(metadata);
+	client->down_ns = 0;
+	client->last_error[0] = '\0';
+	client->is_news = false;
+	return 0;
 }
 
 static bool is_no_answer(rd_kafka_resp_err_t code)

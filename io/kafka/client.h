@@ -34,9 +34,12 @@ struct wr_kafka_client {
 	rd_kafka_t *rk; /* NULL: not connected */
 	rd_kafka_resp_err_t last_code;
 	char last_error[WR_KAFKA_ERROR_BYTES]; /* "": none since it was made */
-	bool is_refused;   /* the last error is one that only a person can mend */
-	bool is_news;      /* it was not noted yet */
-	bool are_all_down; /* librdkafka has said so of its brokers, once or more */
+	bool is_refused; /* the last error is one that only a person can mend */
+	bool is_news;    /* it was not noted yet */
+	/* librdkafka has said that all its brokers are down, first then, and none has answered
+	 * wr_kafka_check() since. 0: it has not. */
+	uint64_t down_ns;
+	bool is_committing; /* offsets of a group are on their way, or wait for its coordinator */
 	uint64_t made_ns;
 };
 
@@ -60,7 +63,7 @@ rd_kafka_conf_t *wr_kafka_conf_make(const struct wr_kafka_properties *properties
 /* `conf` is taken in any case. 0, or what the driver is to return. */
 int wr_kafka_client_make(struct wr_kafka_client *client, rd_kafka_type_t type,
 			 rd_kafka_conf_t *conf, struct weir_bridge *bridge);
-/* Forgets what is under way, and waits for nobody but its own threads. */
+/* Forgets what is under way, and waits for nobody but its own threads. client_end.c. */
 void wr_kafka_client_end(struct wr_kafka_client *client);
 
 /* What `error` says, and frees it: lost, or failed where only a person can mend it. */
@@ -86,6 +89,13 @@ void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client);
  */
 bool wr_kafka_may_ask(struct weir_bridge *bridge, const struct wr_kafka_client *client,
 		      uint32_t asked);
+
+/*
+ * While it runs, often, after a poll: 0, or what the driver is to return. It is lost when all its
+ * brokers were said to be down, and for some seconds none has answered since. Until then it may
+ * wait for an answer, WR_KAFKA_SLICE_MS; where none is said to be down it asks nobody.
+ */
+int wr_kafka_check(struct weir_bridge *bridge, struct wr_kafka_client *client);
 
 /* How many partitions a topic has, now. 0, or what the driver is to return. */
 int wr_kafka_partitions(struct weir_bridge *bridge, struct wr_kafka_client *client,

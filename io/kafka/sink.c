@@ -211,43 +211,67 @@ static int begin(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 	return 0;
 }
 
-static int send_position(struct wr_kafka_sink *s, struct weir_bridge *bridge, uint64_t end_ns)
+/* Until Kafka has answered to each message. Before the position: the wait for that is inside
+ * librdkafka, for as long as a request may take, and nothing can be told meanwhile. What was
+ * refused fails the transaction. */
+static int settle(struct wr_kafka_sink *s, struct weir_bridge *bridge)
+{
+	int rc = 0;
+	while (rc == 0 &&
+	       rd_kafka_flush(s->client.rk, WR_KAFKA_SLICE_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+		rc = wr_kafka_wait_on(s, bridge, "its messages");
+	return rc == 1 ? wr_kafka_no_answer(bridge, &s->client, "its messages") : rc;
+}
+
+/* 0: another attempt; else what the driver is to return: of `error`, or of the wait. */
+static int judge_error(struct wr_kafka_sink *s, struct weir_bridge *bridge, const char *doing,
+		       rd_kafka_error_t *error)
+{
+	bool again =
+		rd_kafka_error_is_retriable(error) && !rd_kafka_error_txn_requires_abort(error);
+	int rc = again ? wr_kafka_wait_on(s, bridge, doing) : 1;
+	if (rc == 1)
+		return fault(s, bridge, doing, error);
+	rd_kafka_error_destroy(error);
+	return rc;
+}
+
+static int send_position(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
 	rd_kafka_topic_partition_list_t *list = wr_kafka_position_make(s);
 	rd_kafka_error_t *error = NULL;
+	int rc = 0;
 	if (list == NULL)
 		return weir_bridge_lost(bridge, "no memory for its position");
 	do {
-		if (error != NULL)
-			rd_kafka_error_destroy(error);
+		/* Each call is a request of its own: none is given up for being slow. */
 		error = rd_kafka_send_offsets_to_transaction(s->client.rk, list, s->group_metadata,
 							     10 * WR_KAFKA_SLICE_MS);
 		(void)rd_kafka_poll(s->client.rk, 0);
-	} while (error != NULL && rd_kafka_error_is_retriable(error) &&
-		 wr_kafka_now_ns() < end_ns && !weir_bridge_is_stopping(bridge));
+		rc = error == NULL ? 0 : judge_error(s, bridge, "the position", error);
+	} while (error != NULL && rc == 0);
 	rd_kafka_topic_partition_list_destroy(list);
-	return error == NULL ? 0 : fault(s, bridge, "the position", error);
+	return rc;
 }
 
-static int end_transaction(struct wr_kafka_sink *s, struct weir_bridge *bridge, uint64_t end_ns)
+/* One that has begun is gone on with by the next call. */
+static int end_transaction(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
 	rd_kafka_error_t *error = NULL;
+	int rc = 0;
 	do {
-		if (error != NULL)
-			rd_kafka_error_destroy(error);
-		error = rd_kafka_commit_transaction(s->client.rk, 10 * WR_KAFKA_SLICE_MS);
+		error = rd_kafka_commit_transaction(s->client.rk, 2 * WR_KAFKA_SLICE_MS);
 		(void)rd_kafka_poll(s->client.rk, 0);
-	} while (error != NULL && rd_kafka_error_is_retriable(error) &&
-		 !rd_kafka_error_txn_requires_abort(error) && wr_kafka_now_ns() < end_ns &&
-		 !weir_bridge_is_stopping(bridge));
-	return error == NULL ? 0 : fault(s, bridge, "a commit", error);
+		rc = error == NULL ? 0 : judge_error(s, bridge, "a commit", error);
+	} while (error != NULL && rc == 0);
+	return rc;
 }
 
 /* Everything that was polled is in Kafka and acknowledged, or the producer is of no more use. */
-static int commit(struct wr_kafka_sink *s, struct weir_bridge *bridge)
+static int commit_for(struct wr_kafka_sink *s, struct weir_bridge *bridge, uint64_t limit_ns,
+		      bool is_drain)
 {
 	struct weir_subscription_info info = {.struct_bytes = sizeof info};
-	uint64_t end_ns = wr_kafka_now_ns() + COMMIT_NS;
 	int rc = 0;
 	if (!s->is_in_transaction)
 		return acknowledge(s, bridge);
@@ -257,18 +281,27 @@ static int commit(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 					"another member reads subscription %s: a bridge "
 					"to Kafka needs one of its own",
 					info.name);
+	wr_kafka_wait_begin(s, limit_ns, is_drain);
 	if (rc == 0)
-		rc = send_position(s, bridge, end_ns);
+		rc = settle(s, bridge);
 	if (rc == 0)
-		rc = end_transaction(s, bridge, end_ns);
+		rc = send_position(s, bridge);
+	if (rc == 0)
+		rc = end_transaction(s, bridge);
 	if (rc < 0)
 		return rc;
+	wr_kafka_wait_end(s, bridge);
 	s->is_in_transaction = false;
 	for (uint32_t i = 0; i < s->row_count; i++) {
 		s->rows[i].committed = s->rows[i].next;
 		s->rows[i].is_dirty = false;
 	}
 	return acknowledge(s, bridge);
+}
+
+static int commit(struct wr_kafka_sink *s, struct weir_bridge *bridge)
+{
+	return commit_for(s, bridge, COMMIT_NS, false);
 }
 
 /* ---- items ----------------------------------------------------------------------------------- */
@@ -352,9 +385,10 @@ static int care(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
 	uint64_t now = wr_kafka_now_ns();
 	(void)rd_kafka_poll(s->client.rk, 0);
-	if (s->client.is_refused)
-		return wr_kafka_no_answer(bridge, &s->client, "the connection");
-	if (s->is_in_transaction || now < s->partitions_at_ns)
+	int rc = wr_kafka_check(bridge, &s->client);
+	if (rc < 0)
+		return rc;
+	if (s->is_in_transaction || s->client.down_ns != 0 || now < s->partitions_at_ns)
 		return 0;
 	s->partitions_at_ns = now + PARTITIONS_NS;
 	return wr_kafka_routes_ask(s, bridge);
@@ -392,7 +426,7 @@ static int sink_step(void *self, struct weir_bridge *bridge, uint64_t timeout_ns
 static int sink_drain(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
 {
 	uint64_t end_ns = wr_kafka_now_ns() + timeout_ns;
-	int rc = commit(self, bridge);
+	int rc = commit_for(self, bridge, timeout_ns, true);
 	if (rc < 0)
 		return rc;
 	do

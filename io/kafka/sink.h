@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sink to Kafka: sink.c opens, closes and commits, sink_send.c makes messages of items,
- * sink_position.c has the position.
+ * sink_position.c has the position, sink_wait.c waits for answers.
  *
  *   open   producer ─► init_transactions (older ones are fenced, what they had open is ended) ─►
  *          partitions of Kafka's topics ─► position ─► RUNNING
@@ -45,6 +45,13 @@ struct wr_kafka_row {
 	bool is_dirty;    /* has moved since the last commit */
 };
 
+/* For answers of Kafka's, within a step or a drain. */
+struct wr_kafka_wait {
+	uint64_t begun_ns, end_ns;
+	bool is_drain;
+	bool is_told; /* its note is shown */
+};
+
 struct wr_kafka_sink {
 	struct wr_kafka_client client;
 	struct wr_kafka_properties properties;
@@ -65,6 +72,7 @@ struct wr_kafka_sink {
 	bool is_in_transaction;
 	uint64_t begun_ns;
 	uint64_t events, bytes, repeats; /* of the transaction */
+	struct wr_kafka_wait wait;
 	struct weir_item *unacked; /* what was polled since the last commit, to acknowledge it */
 	uint32_t unacked_count, unacked_room;
 
@@ -82,6 +90,14 @@ struct wr_kafka_sink {
  * driver is to return. */
 int wr_kafka_send(struct wr_kafka_sink *s, struct weir_bridge *bridge,
 		  const struct weir_item *item);
+
+/* sink_wait.c. Between two pieces of a wait, of some seconds at most each: 0: wait on; 1: no more,
+ * its time is over, or the bridge is to stop; else what the driver is to return. What it waits for
+ * (`doing`), and how long already, is in the status meanwhile, with how much is behind by then. */
+void wr_kafka_wait_begin(struct wr_kafka_sink *s, uint64_t limit_ns, bool is_drain);
+int wr_kafka_wait_on(struct wr_kafka_sink *s, struct weir_bridge *bridge, const char *doing);
+/* It was answered: the note goes. */
+void wr_kafka_wait_end(struct wr_kafka_sink *s, struct weir_bridge *bridge);
 
 /* sink_position.c */
 int wr_kafka_routes_make(struct wr_kafka_sink *s, struct weir_bridge *bridge);

@@ -86,21 +86,27 @@ static rd_kafka_resp_err_t produce(struct wr_kafka_sink *s, const struct wr_kafk
 int wr_kafka_send(struct wr_kafka_sink *s, struct weir_bridge *bridge, const struct weir_item *item)
 {
 	const struct wr_kafka_route *route = wr_kafka_route_of(s, item->topic);
-	uint64_t end_ns = wr_kafka_now_ns() + ROOM_NS;
 	bool good = false;
+	int rc = 0;
 	rd_kafka_headers_t *headers = headers_of(item, &good);
 	if (!good)
 		return weir_bridge_lost(bridge, "no memory for headers");
 	rd_kafka_resp_err_t code = produce(s, route, item, headers);
-	while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && wr_kafka_now_ns() < end_ns &&
-	       !weir_bridge_is_stopping(bridge)) {
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		wr_kafka_wait_begin(s, ROOM_NS, false);
+	while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && rc == 0) {
 		(void)rd_kafka_poll(s->client.rk, WR_KAFKA_SLICE_MS / 10);
 		code = produce(s, route, item, headers);
+		if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			rc = wr_kafka_wait_on(s, bridge, "room in librdkafka's queue");
 	}
+	wr_kafka_wait_end(s, bridge);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return 0; /* the headers are its own now */
 	if (headers != NULL)
 		rd_kafka_headers_destroy(headers);
+	if (rc < 0)
+		return rc;
 	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		return (int)code;
 	return wr_kafka_fault_code(bridge, &s->client, "a message", code);

@@ -16,6 +16,17 @@
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
+/* Kafka has the offsets, or says why not: then they are told again. */
+static void take_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+			rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct wr_kafka_source *s = opaque; /* the client is its first member */
+	(void)rk;
+	(void)list;
+	s->client.is_committing = false;
+	s->has_moved |= code != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static int make_client(struct wr_kafka_source *s)
 {
 	const char *const own[] = {"group.id",
@@ -43,8 +54,10 @@ static int make_client(struct wr_kafka_source *s)
 	memcpy(all.items + 2, s->properties.items, s->properties.count * sizeof *all.items);
 	rd_kafka_conf_t *conf = wr_kafka_conf_make(&all, own, &s->client);
 	free(all.items);
-	if (conf != NULL)
+	if (conf != NULL) {
 		rd_kafka_conf_set_rebalance_cb(conf, wr_kafka_rebalance);
+		rd_kafka_conf_set_offset_commit_cb(conf, take_commit);
+	}
 	int rc = wr_kafka_client_make(&s->client, RD_KAFKA_CONSUMER, conf, s->bridge);
 	if (rc == 0)
 		(void)rd_kafka_poll_set_consumer(s->client.rk);
@@ -129,6 +142,7 @@ static int source_open(void *self, struct weir_bridge *bridge)
 	s->touched_count = 0;
 	s->pending = NULL;
 	s->told_ns = 0;
+	s->has_moved = false;
 	s->missed = 0;
 	if (weir_topic_info(weir_bridge_pipeline(bridge), s->topic, NULL, &s->partitions) < 0)
 		return weir_bridge_failed(bridge, "its topic is not in the log");
@@ -241,6 +255,7 @@ static int end_run(struct wr_kafka_source *s)
 		written++;
 	}
 	s->touched_count = 0;
+	s->has_moved |= written > 0;
 	if (rc == 0 && written > 0)
 		return weir_bridge_run_commit(s->bridge);
 	weir_bridge_run_abort(s->bridge);
@@ -290,6 +305,17 @@ static int fill_run(struct wr_kafka_source *s, rd_kafka_message_t *message)
 	return rc < 0 ? rc : count;
 }
 
+/* One at a time, and none that nobody would take: it is kept in librdkafka for as long as there is
+ * no coordinator, up to session.timeout.ms, and the client's end waits for it. */
+static void commit(struct wr_kafka_source *s, const rd_kafka_topic_partition_list_t *list)
+{
+	if (list->cnt == 0 || !s->has_moved || s->client.is_committing || s->client.down_ns != 0)
+		return;
+	s->client.is_committing =
+		rd_kafka_commit(s->client.rk, list, 1) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	s->has_moved = !s->client.is_committing;
+}
+
 /* How far it is, for those who look at Kafka; and how far behind. */
 static void tell(struct wr_kafka_source *s)
 {
@@ -313,8 +339,7 @@ static void tell(struct wr_kafka_source *s)
 		    high > p->offset && (end == NULL || high > end->offset))
 			behind += (uint64_t)(high - p->offset);
 	}
-	if (list->cnt > 0)
-		(void)rd_kafka_commit(s->client.rk, list, 1);
+	commit(s, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	weir_bridge_lag(s->bridge, behind);
 }
@@ -323,12 +348,11 @@ static int source_step(void *self, struct weir_bridge *bridge, uint64_t timeout_
 {
 	struct wr_kafka_source *s = self;
 	int rc = weir_bridge_run_wait(bridge, 0);
-	if (rc < 0)
-		return rc;
+	int broken = rc < 0 ? rc : wr_kafka_check(bridge, &s->client);
+	if (broken < 0)
+		return broken;
 	if (rc == 1)
 		tell(s);
-	if (s->client.is_refused)
-		return wr_kafka_no_answer(bridge, &s->client, "the connection");
 	/* While something is under way it is looked at again soon. */
 	rd_kafka_message_t *message = next_message(s, rc == 1 ? timeout_ns : 2 * MILLISECOND_NS);
 	if (s->missed != 0 && message != NULL && message->err == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -68,6 +68,7 @@ struct wr_kafka_source {
 	uint32_t end_count, end_room;
 	uint64_t missed;  /* a bit for each of `topics` that Kafka does not have: told as a note */
 	uint64_t told_ns; /* when lag and offsets are told again */
+	bool has_moved;   /* since Kafka was told its offsets */
 	struct weir_header headers[WR_KAFKA_HEADERS_MAX];
 	struct weir_ids ids;
 };

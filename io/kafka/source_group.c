@@ -161,6 +161,7 @@ void wr_kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 	bool is_assign = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	rd_kafka_error_t *error = NULL;
 	s->is_rebalanced = true;
+	s->has_moved |= is_assign;
 	if (is_assign && s->missed != 0)
 		ask_for_missed(s);
 	for (int i = 0; is_assign && i < list->cnt && s->fault == 0; i++)

@@ -179,6 +179,8 @@ static void take(struct found *f, const rd_kafka_message_t *message)
 	}
 }
 
+/* A commit is answered before its marks are in the partitions, which end before it until then: a
+ * number that is not there yet is waited for. */
 static void read_all(struct found *f, const char *topic, int partitions)
 {
 	rd_kafka_t *rk = client(RD_KAFKA_CONSUMER);
@@ -187,7 +189,9 @@ static void read_all(struct found *f, const char *topic, int partitions)
 	for (int i = 0; i < partitions; i++)
 		rd_kafka_topic_partition_list_add(list, topic, i)->offset = 0;
 	cases_need(rd_kafka_assign(rk, list) == 0, "a reader of Kafka");
-	while (ends < partitions && quiet_ms < (int)CASES_WAIT_MS) {
+	bool is_counted = f->end != UINT64_MAX;
+	while ((ends < partitions || (is_counted && f->count - f->twice < f->end)) &&
+	       quiet_ms < (int)CASES_WAIT_MS) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 100);
 		if (message == NULL) {
 			quiet_ms += 100;
@@ -199,7 +203,7 @@ static void read_all(struct found *f, const char *topic, int partitions)
 			take(f, message);
 		rd_kafka_message_destroy(message);
 	}
-	cases_need(ends == partitions, "a topic to its end");
+	cases_need(ends >= partitions, "a topic to its end");
 	rd_kafka_topic_partition_list_destroy(list);
 	(void)rd_kafka_consumer_close(rk);
 	rd_kafka_destroy(rk);

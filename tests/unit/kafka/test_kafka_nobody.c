@@ -33,7 +33,7 @@ static const struct nobody_case {
 	enum nobody_kind kind;
 	const char *says;
 	const char *patience_ms; /* librdkafka's with a broker that is silent */
-} cases[] = {{NONSENSE, "nvalid response size", "300000"},
+} cases[] = {{NONSENSE, "does not speak Kafka", "300000"},
 	     {REFUSED, "refused", "300000"},
 	     {SILENT, "imed out", "1000"}};
 
