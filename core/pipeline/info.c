@@ -99,11 +99,13 @@ static void tell_bytes(struct weir_pipeline *p, int code, struct weir_problem *r
 			       (unsigned long long)low_bytes);
 	bool is_mark = free_bytes >= segment_bytes && free_bytes - segment_bytes < low_bytes;
 	bool is_room = code == -ENOSPC || code == -EDQUOT;
+	bool is_kept = is_room && !is_mark && free_bytes >= segment_bytes;
 	(void)snprintf(ret_problem->field, sizeof ret_problem->field, "%s",
 		       is_mark ? "low_space_bytes" : "");
 	(void)snprintf(ret_problem->text, sizeof ret_problem->text,
 		       "a segment takes %llu bytes, %.20s are free%.44s (%.36s): %.49s",
-		       segment_bytes, free_text, kept, weir_strerror(code),
+		       segment_bytes, free_text, kept,
+		       is_kept ? "kept for what is acknowledged" : weir_strerror(code),
 		       is_room ? "make room on the disk, or let subscriptions move"
 			       : "none can be made: see to the file system");
 }
@@ -121,8 +123,9 @@ int weir_pipeline_room(struct weir_pipeline *p, struct weir_problem *ret_problem
 	if (stats.no_room_code == WEIR_E_FULL) {
 		(void)snprintf(ret_problem->field, sizeof ret_problem->field, "segments_max");
 		(void)snprintf(ret_problem->text, sizeof ret_problem->text,
-			       "the journal has as many segments as segments_max allows (%u): open "
-			       "it with more, or let subscriptions move so that retention can",
+			       "segments_max allows %u segments, and what is left is kept for "
+			       "acknowledgements: open it with more, or let subscriptions move so "
+			       "that retention can",
 			       p->options.segments_max);
 	} else if (stats.no_room_code == -EMFILE || stats.no_room_code == -ENFILE) {
 		(void)snprintf(ret_problem->text, sizeof ret_problem->text,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of writer and journal, and who is told when what they move has moved. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "core/pipeline/pipeline.h"
 
@@ -24,30 +25,64 @@ static bool refuses(const struct weir_pipeline *p)
 	return p->options.when_no_room == WEIR_NO_ROOM_REFUSE;
 }
 
-/* What is to be done depends on what is lacking. */
+/* Whose position is the lowest: retention does not pass it. "": nobody's. */
+static const char *furthest_behind(struct weir_pipeline *p, uint64_t *ret_seq)
+{
+	struct wr_catalog *catalog = &p->tables.catalog;
+	uint32_t count = wr_catalog_subscription_count(catalog);
+	const char *name = "";
+
+	*ret_seq = UINT64_MAX;
+	for (uint32_t id = 0; id < count; id++) {
+		const struct wr_subscription *s = &catalog->subscriptions[id];
+		for (uint32_t r = 0; r < s->row_count; r++) {
+			/* A word for a person: whichever it has. */
+			uint64_t seq =
+				wr_load_relaxed(&p->tables.settle.rows[s->row_first + r].position);
+			if (!wr_position_is_nowhere(seq) && seq < *ret_seq) {
+				*ret_seq = seq;
+				name = s->name;
+			}
+		}
+	}
+	return name;
+}
+
+/* What is to be done depends on what is lacking, and on who holds the log. */
 static void say_no_room(struct weir_pipeline *p, int code)
 {
 	const char *who = refuses(p) ? "events are refused" : "producers wait";
-	const struct weir_log_field fields[] = {wr_field_code(code),
-						wr_field_bool("refuses", refuses(p))};
+	uint64_t seq;
+	const char *name = furthest_behind(p, &seq);
+	const struct weir_log_field fields[] = {
+		wr_field_code(code), wr_field_bool("refuses", refuses(p)),
+		wr_field_text("subscription", name), wr_field_u64("sequence", seq)};
+	uint32_t count = name[0] != '\0' ? 4 : 2;
+	char behind[320] = "";
 
+	if (count == 4)
+		(void)snprintf(behind, sizeof behind,
+			       "; furthest behind is subscription %s, at sequence %llu", name,
+			       (unsigned long long)seq);
 	if (code == WEIR_E_FULL)
-		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, 2,
-				"no further segment: the journal has as many as segments_max "
-				"allows (%u): %s, acknowledgements go on; open it "
-				"with more, or let subscriptions move so that retention can",
-				p->options.segments_max, who);
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, count,
+				"no further segment for data: segments_max allows %u, and what is "
+				"left of them is kept for acknowledgements and what comes with "
+				"them: %s, acknowledgements go on; open it with more, or let "
+				"subscriptions move so that retention can%s",
+				p->options.segments_max, who, behind);
 	else if (code == -EMFILE || code == -ENFILE)
-		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, 2,
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, count,
 				"no descriptor for another segment (%s): %s, "
 				"acknowledgements go on; close some, or raise ulimit -n",
 				weir_strerror(code), who);
 	else
-		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, 2,
-				"no room for another segment (%s): %s, "
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, count,
+				"no room for another segment (%s), or what is left is kept for "
+				"acknowledgements and what comes with them: %s, "
 				"acknowledgements go on; make room on the disk, or let "
-				"subscriptions move so that retention can",
-				weir_strerror(code), who);
+				"subscriptions move so that retention can%s",
+				weir_strerror(code), who, behind);
 }
 
 static void say_low_space(struct weir_pipeline *p, const struct wr_journal_stats *stats)

@@ -23,6 +23,7 @@ static struct weir_member *member;
 /* Said by weir's thread; looked at when that has ended. */
 static unsigned low_lines, starved_lines, lines;
 static unsigned low_at, starved_at; /* the number of the first such line */
+static bool is_named;               /* who holds the log */
 
 static void on_line(void *context, const struct weir_log_line *line)
 {
@@ -32,6 +33,8 @@ static void on_line(void *context, const struct weir_log_line *line)
 		low_at = lines;
 	if (strstr(line->message, "no room for another segment") != NULL && starved_lines++ == 0)
 		starved_at = lines;
+	is_named = is_named ||
+		   strstr(line->message, "furthest behind is subscription reader,") != NULL;
 }
 
 static void begin(enum weir_when_no_room policy, enum weir_when_full when_full)
@@ -133,6 +136,7 @@ Test(no_room, producers_are_held_back_and_that_is_told_before)
 	fixture_end(&f);
 	cr_expect_eq(low_lines, 1);
 	cr_expect_eq(starved_lines, 1);
+	cr_expect(is_named, "who holds the log");
 	cr_expect_lt(low_at, starved_at);
 }
 
