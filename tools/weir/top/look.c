@@ -135,6 +135,7 @@ static const char *const number_metrics[LOOK_NUMBERS] = {
 	[LOOK_SEGMENTS_LIVE] = "weir_live_segments",
 	[LOOK_SEGMENTS_SPARE] = "weir_spare_segments",
 	[LOOK_NO_ROOM] = "weir_no_room",
+	[LOOK_SEGMENTS_DROPPED] = "weir_dropped_segments",
 	[LOOK_LOW_SPACE] = "weir_low_space",
 	[LOOK_FREE_BYTES] = "weir_free_bytes",
 	[LOOK_MEMORY_BYTES] = "weir_memory_bytes",

@@ -121,6 +121,9 @@ static void print_log(const struct look *l, FILE *to)
 			cli_text_bytes(b, n[LOOK_FREE_BYTES]),
 			n[LOOK_LOW_SPACE] != 0 ? "; LOW SPACE" : "",
 			n[LOOK_NO_ROOM] != 0 ? "; NO ROOM: producers are held back" : "");
+	if (n[LOOK_SEGMENTS_DROPPED] > 0)
+		fprintf(to, "  dropped  %s segments, the oldest, for want of room\n",
+			cli_text_count(a, n[LOOK_SEGMENTS_DROPPED]));
 	fprintf(to, "  memory   %s reserved\n", cli_text_bytes(a, n[LOOK_MEMORY_BYTES]));
 	if (n[LOOK_REFUSED] > 0)
 		fprintf(to, "  refused  %s requests; %s/s\n", cli_text_count(a, n[LOOK_REFUSED]),

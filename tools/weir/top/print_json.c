@@ -67,6 +67,7 @@ static void json_numbers(struct json_out *j, const struct look *l)
 			json_f64(j, fields[i].rate_name, l->rates[fields[i].number], 1);
 	}
 	json_bool(j, "no_room", l->numbers[LOOK_NO_ROOM] != 0);
+	json_u64(j, "segments_dropped", l->numbers[LOOK_SEGMENTS_DROPPED]);
 	json_bool(j, "low_space", l->numbers[LOOK_LOW_SPACE] != 0);
 }
 
