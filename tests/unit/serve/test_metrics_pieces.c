@@ -218,7 +218,8 @@ Test(metrics_pieces, the_page_is_told_of_more_than_the_memory_of_answers)
 	cr_expect_eq(words("\"errors\":["), PIPELINES);
 	cr_expect_eq(words("}{"), 0, "a comma is missing");
 	cr_expect_eq(words("[,"), 0);
-	cr_expect_str_eq(answer + bytes - 14, ",\"left_out\":0}");
+	cr_expect_eq(words("],\"left_out\":0,\"metrics_dir\":"), 1);
+	cr_expect_str_eq(answer + bytes - 22, ",\"metrics_trouble\":\"\"}");
 	end();
 }
 
