@@ -17,11 +17,14 @@
 
 /* ---- what Kafka says of messages ------------------------------------------------------------- */
 
-static bool is_for_its_size(rd_kafka_resp_err_t code)
+/* One of a batch may be all that is wrong with it: its size, or its time, which a broker may want to
+ * be at most an hour ahead. */
+static bool is_for_one(rd_kafka_resp_err_t code)
 {
 	return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
 	       code == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
-	       code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+	       code == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
+	       code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
 }
 
 /* From rd_kafka_poll(). A message that failed has failed its transaction, too. */
@@ -30,7 +33,7 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 	struct wr_kafka_sink *s = opaque; /* the client is its first member */
 	uint64_t sequence = (uint64_t)(uintptr_t)message->_private;
 	(void)rk;
-	if (!is_for_its_size(message->err))
+	if (!is_for_one(message->err))
 		return;
 	if (s->refused_first == 0 || sequence < s->refused_first)
 		s->refused_first = sequence;
@@ -38,7 +41,7 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 		s->refused_last = sequence;
 }
 
-/* A batch was refused for its size: one of it is too large, or all of them together. They go one by
+/* A batch was refused: one of it is the cause, or all of them together are too large. They go one by
  * one from now on, and the one that is refused alone is the one. */
 static void suspect(struct wr_kafka_sink *s)
 {
@@ -328,7 +331,9 @@ static int bury(struct wr_kafka_sink *s, struct weir_bridge *bridge, const struc
 	if (rc == 0)
 		rc = weir_bridge_dead_letter(bridge, item,
 					     "Kafka does not take it: it is larger than "
-					     "message.max.bytes allows, or not valid there");
+					     "message.max.bytes allows, its time is further ahead "
+					     "than message.timestamp.after.max.ms, or it is not "
+					     "valid there");
 	if (rc == 0)
 		s->poison = 0;
 	return rc;

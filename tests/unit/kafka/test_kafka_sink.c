@@ -209,7 +209,7 @@ Test(kafka_sink, gives_up_what_is_too_large_and_nothing_else)
 	kafka_bed_end(&bed);
 }
 
-Test(kafka_sink, finds_the_one_of_a_batch_that_kafka_refuses)
+static void find_the_one(rd_kafka_resp_err_t no)
 {
 	static struct kafka_bed bed;
 	struct fixture f;
@@ -223,7 +223,6 @@ Test(kafka_sink, finds_the_one_of_a_batch_that_kafka_refuses)
 	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	o.bridge.dead_letters = dead;
 	/* The batch of four, then the first of them alone; the others are fine. */
-	const rd_kafka_resp_err_t no = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 	rd_kafka_mock_push_request_errors(bed.cluster, 0 /* Produce */, 2, no, no);
 	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
 	kafka_sink_step_until(bridge, 4);
@@ -236,6 +235,16 @@ Test(kafka_sink, finds_the_one_of_a_batch_that_kafka_refuses)
 	(void)weir_producer_close(producer, WEIR_FOREVER);
 	fixture_end(&f);
 	kafka_bed_end(&bed);
+}
+
+Test(kafka_sink, finds_the_one_of_a_batch_that_is_too_large)
+{
+	find_the_one(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+}
+
+Test(kafka_sink, finds_the_one_of_a_batch_whose_time_is_refused)
+{
+	find_the_one(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
 }
 
 Test(kafka_sink, is_made_anew_after_what_no_producer_survives)
@@ -376,7 +385,9 @@ Test(kafka_sink, notices_a_copy_that_went_on_by_itself)
 		{last + 1, time_us, true},
 		{other.sequence + 1, other.append_time_us, false},
 		{other.sequence, other.append_time_us + 1, false},
+		{other.sequence, other.append_time_us, false},
 	};
+	const size_t older = sizeof cases / sizeof cases[0] - 1; /* of the epoch before */
 	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char group[8], text[128];
@@ -386,7 +397,8 @@ Test(kafka_sink, notices_a_copy_that_went_on_by_itself)
 		for (int k = 0; k < 16; k++)
 			used += (size_t)snprintf(text + used, sizeof text - used, "%02x",
 						 info.log_id[k]);
-		(void)snprintf(text + used, sizeof text - used, " t/0=%u.%llu.%llx", items[2].epoch,
+		(void)snprintf(text + used, sizeof text - used, " t/0=%u.%llu.%llx",
+			       items[2].epoch - (i == older ? 1 : 0),
 			       (unsigned long long)cases[i].next,
 			       (unsigned long long)cases[i].time_us);
 		write_offset(&bed, group, 0, text);
