@@ -17,8 +17,8 @@
 
 /* ---- what Kafka says of messages ------------------------------------------------------------- */
 
-/* One of a batch may be all that is wrong with it: its size, or its time, which a broker may want to
- * be at most an hour ahead. */
+/* One of a batch may be all that is wrong with it: its size, or its time, which a broker may want
+ * to be at most an hour ahead. */
 static bool is_for_one(rd_kafka_resp_err_t code)
 {
 	return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
@@ -41,8 +41,8 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 		s->refused_last = sequence;
 }
 
-/* A batch was refused: one of it is the cause, or all of them together are too large. They go one by
- * one from now on, and the one that is refused alone is the one. */
+/* A batch was refused: one of it is the cause, or all of them together are too large. They go one
+ * by one from now on, and the one that is refused alone is the one. */
 static void suspect(struct wr_kafka_sink *s)
 {
 	if (s->refused_first == 0)
