@@ -113,6 +113,13 @@ static void end_here(struct weir_replay *r)
 	r->end_seq = r->slot->scan_seq;
 }
 
+static void note_kind(struct weir_replay *r, uint32_t index)
+{
+	const struct wr_chunk *chunk = r->slot->chunk;
+	uint32_t place = wr_column_place(&r->slot->pipeline->chunks, chunk->column[index]);
+	r->kind = ((const struct wr_record *)(chunk->readable + place))->kind;
+}
+
 /*
  * Through the chunk up to `limit`: items, or why the filter failed on the record at scan_seq. Ends
  * early when an item is not due yet: r->due_ns says when.
@@ -128,8 +135,11 @@ static int scan(struct weir_replay *r, uint64_t limit, struct weir_item *items, 
 	for (; m->scan_seq < limit && count < items_max; m->scan_seq++) {
 		uint32_t index = (uint32_t)(m->scan_seq - m->chunk->first_seq);
 		uint32_t tag = column[index] & tag_mask;
-		if (((r->tags[tag / 64] >> (tag % 64)) & 1) == 0)
+		if (((r->tags[tag / 64] >> (tag % 64)) & 1) == 0) {
+			if (WR_UNLIKELY(r->asks_kind))
+				note_kind(r, index);
 			continue;
+		}
 		int wanted = wr_replay_wants(r, index, &items[count]);
 		if (wanted < 0 && count > 0)
 			break; /* what was found first; it is tried again */
@@ -256,6 +266,36 @@ int weir_replay_next(struct weir_replay *r, struct weir_item *items, size_t item
 	if (rc > 0)
 		wr_span_delivered(m, items, (uint32_t)rc);
 	wr_member_end_call(m);
+	return rc;
+}
+
+static int kind_of(const struct weir_replay *r)
+{
+	/* Of what has left its segment a record that says so stands there. */
+	return r->kind == 0 || r->kind == WR_KIND_LEFT_OUT ? WEIR_SEQUENCE_GONE
+							   : WEIR_SEQUENCE_OTHER;
+}
+
+int weir_sequence_look(struct weir_pipeline *p, uint64_t sequence, uint64_t timeout_ns)
+{
+	struct weir_replay_options options;
+	struct weir_replay *r;
+	struct weir_item item;
+	if (sequence == 0 || sequence == UINT64_MAX)
+		return -EINVAL;
+	weir_replay_options_init(&options);
+	options.from_sequence = sequence;
+	options.end_sequence = sequence + 1;
+	int rc = weir_replay_open(p, &options, &r, NULL);
+	if (rc < 0)
+		return rc;
+	r->asks_kind = true;
+	rc = weir_replay_next(r, &item, 1, timeout_ns);
+	if (rc == 1)
+		rc = item.kind == WEIR_ITEM_EVENT ? WEIR_SEQUENCE_EVENT : WEIR_SEQUENCE_GONE;
+	else if (rc == 0)
+		rc = is_done(r) ? kind_of(r) : -ETIMEDOUT;
+	weir_replay_close(r);
 	return rc;
 }
 

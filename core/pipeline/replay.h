@@ -36,6 +36,8 @@ struct weir_replay {
 	uint64_t began_ns;
 	uint64_t first_time_us;
 	uint64_t due_ns; /* when the next item may be handed out; 0: it was not held back */
+	bool asks_kind;  /* what is passed over leaves its kind */
+	uint8_t kind;    /* of the last that was; 0: none was */
 	struct weir_replay_progress progress;
 	struct weir_problem problem;
 	/* With a journal. */

@@ -156,5 +156,25 @@ WEIR_API void weir_replay_problem(const struct weir_replay *replay,
  */
 WEIR_API void weir_replay_close(struct weir_replay *replay);
 
+/** What stands at a sequence. */
+enum weir_sequence_kind {
+	WEIR_SEQUENCE_GONE = 0, /**< nothing any more: it was retired, or left its segment */
+	WEIR_SEQUENCE_EVENT = 1,
+	WEIR_SEQUENCE_OTHER = 2, /**< a record of weir's own, which never was an event */
+};
+
+/**
+ * What stands at a sequence of the log, as weir_replay_next() would read it. Who has written down,
+ * elsewhere, up to which event he has come, and finds a record of weir's own there, has another log
+ * before him: a copy that was restored, and went on by itself.
+ *
+ * Thread, blocks, allocates: as weir_replay_open() and weir_replay_next() together.
+ * @param sequence    1..visible_sequence of weir_pipeline_info()
+ * @param timeout_ns  for the read; WEIR_FOREVER
+ * @return enum weir_sequence_kind, or a negative code: as those two, and -ETIMEDOUT
+ */
+WEIR_API int weir_sequence_look(struct weir_pipeline *pipeline, uint64_t sequence,
+				uint64_t timeout_ns);
+
 WEIR_DECLS_END
 #endif

@@ -15,11 +15,10 @@
  * What is read is judged before anything is sent: another log's position, or one that this log has
  * not come to (it was restored from an older copy), or has come to in another way, would send
  * events twice or leave some out. Both are told, with what to do, and nothing is sent. A copy that
- * went on by itself gives the same epochs and sequences again, at other times: append time never
- * goes backwards in a log, so nothing below NEXT is later than TIME, and nothing from there on is
- * earlier (as with a clock that was behind), whatever has left since. A copy whose epoch is the
- * same, under a clock that was behind, is not noticed where neither an event stands at NEXT - 1 nor
- * one behind it that is older.
+ * went on by itself gives the same epochs and sequences again. But at NEXT - 1 it has another
+ * record, unless that has left; and its times are others: append time never goes backwards in a
+ * log, so nothing below NEXT is later than TIME, and nothing from there on is earlier (as with a
+ * clock that was behind), whatever has left since.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +35,6 @@
 #define HEAD_BYTES 39u /* "weir1 ", the id, a space */
 #define ANSWER_SLICES 40u
 #define READ_NS 2000000000ull
-#define EPOCH_RECORDS 4096u /* behind the end of a position, where no event stands at it */
 
 /* ---- routes and rows ------------------------------------------------------------------------- */
 
@@ -271,27 +269,6 @@ static int first_of(struct weir_bridge *bridge, const struct weir_replay_options
 					     weir_strerror(count));
 }
 
-/* The epoch of the last event before a sequence, of some that are looked at; 0: there is none. */
-static int epoch_before(struct weir_bridge *bridge, uint64_t sequence, uint32_t *ret_epoch)
-{
-	struct weir_replay_options range;
-	struct weir_replay *replay = NULL;
-	struct weir_item item;
-	weir_replay_options_init(&range);
-	range.from_sequence = sequence > EPOCH_RECORDS ? sequence - EPOCH_RECORDS : 0;
-	range.end_sequence = sequence;
-	int count = 0, rc = weir_replay_open(weir_bridge_pipeline(bridge), &range, &replay, NULL);
-	*ret_epoch = 0;
-	if (rc < 0)
-		return weir_bridge_lost(bridge, "the log cannot be read: %s", weir_strerror(rc));
-	while ((count = weir_replay_next(replay, &item, 1, READ_NS)) == 1)
-		*ret_epoch = item.kind == WEIR_ITEM_EVENT ? item.epoch : *ret_epoch;
-	weir_replay_close(replay);
-	return count >= 0 ? 0
-			  : weir_bridge_lost(bridge, "the log cannot be read: %s",
-					     weir_strerror(count));
-}
-
 /* One row: is the log where Kafka says? */
 static int judge(struct weir_bridge *bridge, const struct wr_kafka_route *route, uint32_t partition,
 		 const struct wr_kafka_row *row)
@@ -316,10 +293,12 @@ static int judge(struct weir_bridge *bridge, const struct wr_kafka_route *route,
 			item.epoch != row->epoch ||
 			(row->time_us != 0 && item.append_time_us != row->time_us)))
 		return tell_other(bridge, route, partition, row);
-	uint32_t epoch = row->epoch;
+	int kind = WEIR_SEQUENCE_GONE;
 	if (rc == 0)
-		rc = epoch_before(bridge, row->next, &epoch);
-	if (rc == 0 && epoch > row->epoch)
+		kind = weir_sequence_look(weir_bridge_pipeline(bridge), row->next - 1, READ_NS);
+	if (kind < 0)
+		return weir_bridge_lost(bridge, "the log cannot be read: %s", weir_strerror(kind));
+	if (kind == WEIR_SEQUENCE_OTHER)
 		return tell_other(bridge, route, partition, row);
 	if (rc < 0 || row->time_us == 0)
 		return rc < 0 ? rc : 0;

@@ -335,6 +335,28 @@ Test(replay, hands_out_so_many_a_second)
 	weir_replay_close(replay);
 }
 
+Test(replay, a_sequence_says_what_stands_there)
+{
+	struct weir_replay_options o;
+	struct weir_item item;
+	struct weir_info info;
+	begin_small(FIXTURE_DURABLE);
+	publish_numbers(0, 3);
+	weir_replay_options_init(&o);
+	struct weir_replay *replay = open_replay(&o);
+	cr_assert_eq(weir_replay_next(replay, &item, 1, FIXTURE_LONG_NS), 1);
+	uint64_t first = item.sequence;
+	weir_replay_close(replay);
+	cr_assert_gt(first, 1, "the topic stands before it");
+	cr_expect_eq(weir_sequence_look(f.pipeline, first, FIXTURE_LONG_NS), WEIR_SEQUENCE_EVENT);
+	cr_expect_eq(weir_sequence_look(f.pipeline, first - 1, FIXTURE_LONG_NS),
+		     WEIR_SEQUENCE_OTHER);
+	cr_expect_eq(weir_sequence_look(f.pipeline, 0, FIXTURE_LONG_NS), -EINVAL);
+	fixture_info(&f, &info);
+	cr_expect_eq(weir_sequence_look(f.pipeline, info.visible_sequence + 100, FIXTURE_LONG_NS),
+		     WEIR_E_TRUNCATED);
+}
+
 Test(replay, keeps_the_pace_at_which_events_came)
 {
 	struct weir_replay_options o;
