@@ -168,7 +168,8 @@ enum weir_sequence_kind {
  * elsewhere, up to which event he has come, and finds a record of weir's own there, has another log
  * before him: a copy that was restored, and went on by itself.
  *
- * Thread, blocks, allocates: as weir_replay_open() and weir_replay_next() together.
+ * Thread: any but weir's own. Blocks: as weir_replay_open() does, then up to timeout_ns.
+ * Allocates: what weir_replay_open() does, until it comes back.
  * @param sequence    1..visible_sequence of weir_pipeline_info()
  * @param timeout_ns  for the read; WEIR_FOREVER
  * @return enum weir_sequence_kind, or a negative code: as those two, and -ETIMEDOUT
