@@ -122,7 +122,7 @@ int wr_bridge_positions_init(struct weir_bridge *b, struct weir_problem *problem
 void wr_bridge_positions_fini(struct weir_bridge *b);
 int wr_bridge_positions_open(struct weir_bridge *b);
 void wr_bridge_positions_close(struct weir_bridge *b);
-/* Moves the gate behind what is superseded, and writes old positions anew. */
+/* Moves the gate behind what is superseded, and writes old positions anew, in whatever state. */
 int wr_bridge_positions_care(struct weir_bridge *b);
 
 #endif

@@ -552,7 +552,7 @@ static void move_gate(struct weir_bridge *b, uint64_t oldest)
 		ps->gate_seq = oldest;
 }
 
-/* One key, and where the oldest of it that is known to be needed stands; 0: nowhere. */
+/* Writes a position anew that is stale; of a key that is not read, after another look at it. */
 static int keep(struct weir_bridge *b, struct wr_bridge_key *k, uint64_t stale_seq)
 {
 	bool is_sure = b->positions.producer != NULL && k->is_read;

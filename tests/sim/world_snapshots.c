@@ -28,7 +28,7 @@
 enum reading {
 	READ_WHOLE,
 	READ_GAP,
-	READ_NOT, /* for now */
+	READ_NOT, /* not to its end: nothing is said of it */
 };
 
 static uint64_t below(uint64_t bound)

@@ -351,7 +351,7 @@ Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
 
 /*
  * A copy of a log that went on by itself: its epochs and sequences are given twice. What Kafka has
- * is told from that by the times, also where no event stands at the end of it.
+ * is told from that by the times, and by what stands at the end of it.
  */
 Test(kafka_sink, notices_a_copy_that_went_on_by_itself)
 {
