@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <weir/serve.h>
-
+#include "core/base/token.h"
 #include "io/config/config.h"
 #include "io/config/plan_inner.h"
 
@@ -28,7 +27,7 @@ static void tell(struct wr_plan_search *search, const char *id, const char *key,
 	WR_PLAN_MEND(to, "%s", fix);
 }
 
-/* As io/http/access.h has it. Only what is a file is read: a pipe gives it once. */
+/* Only what is a file is read: a pipe gives it once. */
 static const char *token_fault(const char *path)
 {
 	char line[WEIR_SERVER_TOKEN_BYTES_MAX + 3] = "";
@@ -40,10 +39,9 @@ static const char *token_fault(const char *path)
 	if (!is_there)
 		return "there is no token in it";
 	size_t bytes = strcspn(line, "\r\n");
-	bool good = bytes >= WEIR_SERVER_TOKEN_BYTES_MIN && bytes <= WEIR_SERVER_TOKEN_BYTES_MAX;
-	for (size_t i = 0; i < bytes; i++)
-		good = good && line[i] > ' ' && line[i] <= '~';
-	return good ? NULL : "a token is 16 to 512 printable characters without blanks";
+	return wr_token_is_valid(line, bytes)
+		       ? NULL
+		       : "a token is 16 to 512 printable characters without blanks";
 }
 
 static void find_token(struct wr_plan_search *search, const char *path)

@@ -9,17 +9,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include <weir/serve.h>
+#include "core/base/token.h"
 
 #define CREDENTIALS_BYTES_MAX 1024u
 
 bool wr_http_token_valid(const char *token)
 {
-	size_t bytes = strlen(token);
-	for (size_t i = 0; i < bytes; i++)
-		if (token[i] <= ' ' || token[i] > '~')
-			return false;
-	return bytes >= WEIR_SERVER_TOKEN_BYTES_MIN && bytes <= WEIR_SERVER_TOKEN_BYTES_MAX;
+	return wr_token_is_valid(token, strlen(token));
 }
 
 /* All of the token is looked at, whatever was given. */
