@@ -26,6 +26,11 @@
 	"2 1 ok send value=" value " key=" key " topic=1 offset=" offset " level=3\n"
 #define VERSIONED(value, offset, version)                                                          \
 	"9 8 ok poll value=" value " key=5 topic=1 offset=" offset " group=8 version=" version "\n"
+/* A key's events before and behind a growth. */
+#define GROWN                                                                                      \
+	"1 1 ok send value=1 key=5 topic=1 offset=11 level=3\n"                                    \
+	"2 0 ok grow topic=1 partition=4 offset=12\n"                                              \
+	"3 1 ok send value=2 key=5 topic=1 partition=1 offset=13 level=3\n"
 #define QUEUE "3 1 ok subscribe topic=1 group=2 level=1 shared\n"
 /* Two events, the first one by call 7. */
 #define TWO_TAKEN(call)                                                                            \
@@ -237,6 +242,13 @@ const struct case_of_rule cases[] = {
 	 KEYED_SENT("1", "11",
 		    "5") "3 1 invoke send value=2 key=5 topic=2\n"
 			 "4 1 ok send value=2 key=5 topic=2 partition=1 offset=12 level=3\n"},
+	{RULE_KEY_MOVED, false, "its topic has grown", GROWN},
+	{RULE_KEY_MOVED, true, "into a partition that the topic has not",
+	 GROWN "3 1 ok send value=3 key=6 topic=1 partition=4 offset=14 level=3\n"},
+	{RULE_KEY_MOVED, true, "that it grew was cut away",
+	 "1 1 ok send value=1 key=5 topic=1 offset=11 level=3\n"
+	 "2 0 ok grow topic=1 partition=4 offset=12\n" CUT(
+		 "11") "22 1 ok send value=2 key=5 topic=1 partition=1 offset=13 level=3\n"},
 
 	{RULE_VANISHED, true, NULL,
 	 GROUP "1 1 invoke send value=1 topic=1\n" POLLED("2", "1", "11", "1", "1") CUT("10")},
@@ -297,6 +309,11 @@ const struct case_of_rule cases[] = {
 		 "5") "9 2 ok poll value=2 key=5 topic=1 offset=12 group=1 generation=1 call=1\n"
 		      "9 2 ok poll value=1 key=5 topic=1 offset=11 group=1 "
 		      "generation=2 call=2\n"},
+	{RULE_KEY_ORDER, true, "over a growth",
+	 GROUP GROWN "9 2 ok poll value=2 key=5 topic=1 partition=1 offset=13 group=1 "
+		     "generation=1 call=1\n"
+		     "9 2 ok poll value=1 key=5 topic=1 offset=11 group=1 generation=1 "
+		     "call=2\n"},
 	{RULE_KEY_ORDER, false, "it had been handed out before",
 	 GROUP KEYED_SENT("1", "11", "5") KEYED_SENT(
 		 "2", "12",

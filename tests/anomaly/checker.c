@@ -56,10 +56,12 @@ struct checker *checker_create(void)
 	X(order, uint32_t)                                                                         \
 	X(cursors, struct cursor)                                                                  \
 	X(versioned, struct versioned)                                                             \
+	X(in_topic, uint32_t)                                                                      \
 	X(keys, struct key)                                                                        \
 	X(processes, struct process)                                                               \
 	X(nodes, struct node)                                                                      \
 	X(edges, struct edge)                                                                      \
+	X(growths, struct growth)                                                                  \
 	X(starts, uint64_t)                                                                        \
 	X(numbers, uint32_t)
 
@@ -112,6 +114,7 @@ void checker_run(struct checker *c, const struct history *history,
 	TABLES(TABLE_BEGIN)
 #undef TABLE_BEGIN
 	checker_log(c);
+	checker_homes(c);
 	checker_sends(c);
 	checker_polls(c);
 	checker_groups(c);

@@ -6,6 +6,7 @@
  *
  *   checker_things.c  lives, partitions, groups, events
  *   checker_log.c     where events stand: offsets, sends, reads
+ *   checker_homes.c   which partition a key is in, while a topic grows
  *   checker_sends.c   the order of sends, batches, idempotency keys, snapshots
  *   checker_polls.c   the order of polls, lag
  *   checker_groups.c  generations, acknowledgements, progress, commits

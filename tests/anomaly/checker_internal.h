@@ -109,6 +109,13 @@ struct gap {
 	uint32_t row;
 };
 
+/* From there on a topic has so many partitions, until a recovery cuts that away. */
+struct growth {
+	uint64_t offset;
+	uint32_t topic, partitions;
+	uint32_t first_life, end_life;
+};
+
 /* An event of a group. */
 struct gv {
 	uint32_t delivered_line;
@@ -173,11 +180,11 @@ struct checker {
 	struct verdict *verdict;
 
 	struct list lives, places, entries, attempts, values, calls, groups, rows, gaps, gvs;
-	struct list op_entry; /* of each operation; or TABLE_NONE */
-	struct list order;    /* entries in the version order */
-	struct list versioned;
+	struct list op_entry;            /* of each operation; or TABLE_NONE */
+	struct list order;               /* entries in the version order */
+	struct list versioned, in_topic; /* the second: entries by topics and offsets */
 	struct list cursors, keys, processes, nodes, edges;
-	struct list starts, numbers;
+	struct list starts, numbers, growths;
 	struct table place_at, entry_at, value_at, call_at, group_at, row_at, gv_at;
 	struct table start_at, owner_at, cursor_at, last_send_at, key_at, topic_start_at;
 	struct table seen_at, dedup_at, forget_at, state_at, process_at, home_at;
@@ -238,8 +245,12 @@ bool checker_is_safe(const struct checker *c, uint8_t level, uint32_t life);
 /* checker_log.c: it was answered ok, and what was answered still holds. */
 bool checker_is_committed(const struct checker *c, const struct value *v, const struct attempt *a);
 
+/* checker_homes.c: a topic grows. */
+void checker_grow(struct checker *c, const struct history_op *op, uint32_t life);
+
 /* The parts, in this order. */
 void checker_log(struct checker *c);
+void checker_homes(struct checker *c);
 void checker_sends(struct checker *c);
 void checker_polls(struct checker *c);
 void checker_groups(struct checker *c);

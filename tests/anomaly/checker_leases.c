@@ -19,12 +19,13 @@ struct gv *checker_gv(struct checker *c, uint32_t group, uint32_t entry, bool *r
 	return gv;
 }
 
-/* A key is one of its partition. */
+/* A key is one of its topic: it may be in another partition when that has grown. */
 struct key *checker_key(struct checker *c, uint32_t group, const struct entry *e)
 {
 	bool made;
+	const struct place *p = list_get(&c->places, e->place);
 	struct key *k =
-		checker_at(&c->key_at, &c->keys, (uint64_t)group << 32 | e->place, e->key, &made);
+		checker_at(&c->key_at, &c->keys, (uint64_t)group << 32 | p->topic, e->key, &made);
 
 	if (made)
 		*k = (struct key){

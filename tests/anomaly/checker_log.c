@@ -7,21 +7,6 @@
 
 #include "tests/anomaly/checker_internal.h"
 
-static void check_home(struct checker *c, const struct history_op *op, uint32_t place,
-		       uint32_t line)
-{
-	bool made;
-	uint32_t *home;
-
-	if (op->key == 0)
-		return;
-	home = checker_at(&c->home_at, &c->numbers, op->topic, op->key, &made);
-	if (made)
-		*home = place;
-	else if (*home != place)
-		checker_found(c, RULE_KEY_MOVED, line, TABLE_NONE);
-}
-
 /* The event that stands there now, seen for the first time or again. */
 static uint32_t observe(struct checker *c, uint32_t line, uint32_t life)
 {
@@ -57,7 +42,6 @@ static uint32_t observe(struct checker *c, uint32_t line, uint32_t life)
 		.durable_line = TABLE_NONE,
 	};
 	v->entries = *newest = checker_index(&c->entries, e);
-	check_home(c, op, place, line);
 	return *newest;
 }
 
@@ -276,6 +260,9 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 		break;
 	case HISTORY_TXN:
 		take_txn(c, line, life);
+		break;
+	case HISTORY_GROW:
+		checker_grow(c, op, life);
 		break;
 	case HISTORY_ACK:
 	case HISTORY_TAKE:

@@ -4,6 +4,8 @@
  * ends its key. Who sent an event for one version got that or nothing, so that of several who want
  * the same one wins.
  */
+#include <stdlib.h>
+
 #include "tests/anomaly/checker_internal.h"
 
 static struct versioned *versioned_of(struct checker *c, uint32_t topic, uint64_t key)
@@ -59,6 +61,29 @@ static bool is_sent_for(const struct checker *c, const struct value *v, uint64_t
 	return false;
 }
 
+/* By topics: a key may be in another partition when its topic has grown. */
+static int compare(const void *a, const void *b, void *context)
+{
+	const struct checker *c = context;
+	const struct entry *x = checker_entry(c, *(const uint32_t *)a);
+	const struct entry *y = checker_entry(c, *(const uint32_t *)b);
+	const struct place *p = list_get(&c->places, x->place);
+	const struct place *q = list_get(&c->places, y->place);
+
+	if (p->topic != q->topic)
+		return p->topic < q->topic ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return x->first_life < y->first_life ? -1 : x->first_life > y->first_life;
+}
+
+static void order_by_topic(struct checker *c)
+{
+	for (uint32_t i = 0; i < c->entries.count; i++)
+		*(uint32_t *)list_add(&c->in_topic) = i;
+	qsort_r(c->in_topic.at, c->in_topic.count, sizeof(uint32_t), compare, c);
+}
+
 static void check(struct checker *c, struct versioned *of, const struct value *v, uint32_t at)
 {
 	const struct entry *e = checker_entry(c, at);
@@ -67,8 +92,8 @@ static void check(struct checker *c, struct versioned *of, const struct value *v
 	if (!is_sent_for(c, v, e->version))
 		checker_found(c, RULE_VERSION_TAKEN, e->line,
 			      ((struct attempt *)list_get(&c->attempts, v->first_attempt))->line);
-	else if (last != NULL && !of->unclear && last->place == e->place &&
-		 checker_together(last, e) && e->version <= last->version)
+	else if (last != NULL && !of->unclear && checker_together(last, e) &&
+		 e->version <= last->version)
 		checker_found(c, RULE_VERSION_TAKEN, e->line, last->line);
 	of->last = at;
 }
@@ -76,9 +101,10 @@ static void check(struct checker *c, struct versioned *of, const struct value *v
 void checker_versions(struct checker *c)
 {
 	find_unclear(c);
-	/* A key is in one partition, and there its events are in their order. */
-	for (uint32_t rank = 0; rank < c->order.count; rank++) {
-		const struct entry *e = checker_ranked(c, rank);
+	order_by_topic(c);
+	for (uint32_t i = 0; i < c->in_topic.count; i++) {
+		uint32_t at = *(uint32_t *)list_get(&c->in_topic, i);
+		const struct entry *e = checker_entry(c, at);
 		const struct place *p = list_get(&c->places, e->place);
 		const struct value *v = checker_find(&c->value_at, &c->values, e->value, 0);
 		if (v->first_attempt == TABLE_NONE || p->topic != v->topic)
@@ -86,7 +112,7 @@ void checker_versions(struct checker *c)
 		const struct attempt *sent = list_get(&c->attempts, v->first_attempt);
 		struct versioned *of = versioned_of(c, p->topic, checker_op(c, sent->line)->key);
 		if (e->version != 0)
-			check(c, of, v, checker_index(&c->entries, e));
+			check(c, of, v, at);
 		if (ends(c, sent))
 			of->last = TABLE_NONE;
 	}

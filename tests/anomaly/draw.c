@@ -34,11 +34,14 @@ struct draw_event *draw_append(struct draw *d, uint32_t topic, uint64_t key, uin
 	if (d->event_count == DRAW_EVENTS_MAX)
 		return NULL;
 	struct draw_event *e = &d->events[d->event_count++];
+	uint64_t partitions = topic == DRAW_DEAD_TOPIC      ? 1
+			      : topic == 1 && d->grown != 0 ? DRAW_GROWN
+							    : 2;
 	*e = (struct draw_event){.offset = ++d->seq,
 				 .value = value,
 				 .key = key,
 				 .topic = topic,
-				 .partition = topic == DRAW_DEAD_TOPIC ? 0 : (uint32_t)(key % 2)};
+				 .partition = (uint32_t)(key % partitions)};
 	return e;
 }
 
@@ -209,6 +212,19 @@ static void act_state(struct draw *d)
 		draw_say(d, op);
 }
 
+static void act_grow(struct draw *d)
+{
+	if (d->grown != 0)
+		return;
+	d->grown = ++d->seq;
+	draw_say(d, (struct history_op){.type = HISTORY_OK,
+					.f = HISTORY_GROW,
+					.topic = 1,
+					.partition = DRAW_GROWN,
+					.offset = d->grown});
+	draw_groups_grow(d);
+}
+
 /* --- crashes ---------------------------------------------------------------------------------- */
 
 static void new_processes(struct draw *d)
@@ -243,6 +259,7 @@ static void act_crash(struct draw *d)
 		if (!d->events[i].gone)
 			d->events[kept++] = d->events[i];
 	d->event_count = kept;
+	d->grown = d->grown > cut ? 0 : d->grown;
 	d->seq = d->written = d->durable = cut;
 	draw_say(d, (struct history_op){.type = HISTORY_OK, .f = HISTORY_RECOVER, .offset = cut});
 	new_processes(d);
@@ -268,6 +285,8 @@ static void act(struct draw *d)
 		draw_leases_act(d);
 	else if (what < 96)
 		act_state(d);
+	else if (what < 97)
+		act_grow(d);
 	else if (what < 98)
 		make_safe(d, HISTORY_DURABLE);
 	else

@@ -7,9 +7,9 @@
  *   draw_groups.c  groups that own partitions, and their end
  *   draw_leases.c  the group that leases, its dead letters, redrives
  *
- * Topics 1 and 2 have two partitions, 9 has the dead letters of group 3. Group 1 reads both topics
- * and only what is durable, group 2 reads topic 1 from memory, group 3 leases topic 2 by keys,
- * group 9 reads the dead letters.
+ * Topics 1 and 2 have two partitions, and topic 1 may grow to four; topic 9 has the dead letters of
+ * group 3. Group 1 reads both topics and only what is durable, group 2 reads topic 1 from memory,
+ * group 3 leases topic 2 by keys, group 9 reads the dead letters.
  */
 #ifndef WR_ANOMALY_DRAW_H
 #define WR_ANOMALY_DRAW_H
@@ -19,7 +19,8 @@
 
 #define DRAW_EVENTS_MAX 600u
 #define DRAW_KEYS 6u
-#define DRAW_ROWS 7u
+#define DRAW_ROWS 11u
+#define DRAW_GROWN 4u /* partitions of topic 1 */
 #define DRAW_GROUPS 10u
 #define DRAW_PRODUCERS 3u
 #define DRAW_LEASERS 3u
@@ -52,6 +53,7 @@ struct draw {
 	struct wr_prng prng;
 	uint64_t time, value, dedup;
 	uint64_t seq, written, durable;
+	uint64_t grown; /* where topic 1 has; 0: not yet */
 	uint32_t process, call;
 	uint32_t event_count;
 	struct draw_event events[DRAW_EVENTS_MAX];
@@ -79,6 +81,7 @@ struct history_op draw_about(const struct draw_event *e, enum history_f f, uint3
 void draw_groups_begin(struct draw *d);
 void draw_groups_act(struct draw *d);
 void draw_groups_recover(struct draw *d);
+void draw_groups_grow(struct draw *d);
 void draw_groups_drain(struct draw *d);
 
 /* draw_leases.c */

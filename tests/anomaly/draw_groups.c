@@ -6,7 +6,13 @@
 
 static const struct {
 	uint32_t group, topic, partition;
-} rows[DRAW_ROWS] = {{1, 1, 0}, {1, 1, 1}, {1, 2, 0}, {1, 2, 1}, {2, 1, 0}, {2, 1, 1}, {9, 9, 0}};
+} rows[DRAW_ROWS] = {{1, 1, 0}, {1, 1, 1}, {1, 1, 2}, {1, 1, 3}, {1, 2, 0}, {1, 2, 1},
+		     {2, 1, 0}, {2, 1, 1}, {2, 1, 2}, {2, 1, 3}, {9, 9, 0}};
+
+static bool is_there(const struct draw *d, const struct draw_row *row)
+{
+	return row->topic != 1 || row->partition < 2 || d->grown != 0;
+}
 
 /* A generation of its own, from where the group is. */
 static void assign(struct draw *d, struct draw_row *row)
@@ -47,7 +53,19 @@ void draw_groups_begin(struct draw *d)
 		d->rows[i] = (struct draw_row){.group = rows[i].group,
 					       .topic = rows[i].topic,
 					       .partition = rows[i].partition};
-		assign(d, &d->rows[i]);
+		if (is_there(d, &d->rows[i]))
+			assign(d, &d->rows[i]);
+	}
+}
+
+void draw_groups_grow(struct draw *d)
+{
+	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
+		struct draw_row *row = &d->rows[i];
+		if (row->topic != 1 || row->partition < 2)
+			continue;
+		row->position = row->safe_position = d->grown;
+		assign(d, row);
 	}
 }
 
@@ -55,13 +73,26 @@ void draw_groups_recover(struct draw *d)
 {
 	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
 		d->rows[i].position = d->rows[i].safe_position;
-		assign(d, &d->rows[i]);
+		if (is_there(d, &d->rows[i]))
+			assign(d, &d->rows[i]);
 	}
 }
 
 static bool is_of(const struct draw_row *row, const struct draw_event *e)
 {
 	return e->topic == row->topic && e->partition == row->partition;
+}
+
+/* All that the keys of a new partition had before is acknowledged. */
+static bool may_begin(const struct draw *d, const struct draw_row *row)
+{
+	if (row->topic != 1 || row->partition < 2)
+		return true;
+	for (uint32_t i = 0; i < d->event_count; i++)
+		if (is_of(row - 2, &d->events[i]) && d->events[i].offset < d->grown &&
+		    d->events[i].offset >= row[-2].position)
+			return false;
+	return true;
 }
 
 static void poll(struct draw *d, struct draw_row *row)
@@ -74,7 +105,8 @@ static void poll(struct draw *d, struct draw_row *row)
 	draw_say(d, op);
 	for (uint32_t i = 0; i < d->event_count && count < most; i++) {
 		struct draw_event *e = &d->events[i];
-		if (!is_of(row, e) || e->offset < row->next || e->offset > gate)
+		if (!is_of(row, e) || e->offset < row->next || e->offset > gate ||
+		    !may_begin(d, row))
 			continue;
 		struct history_op item = draw_about(e, HISTORY_POLL, row->process);
 		item.group = row->group;
@@ -148,7 +180,8 @@ static void seek(struct draw *d, uint32_t group)
 		if (d->rows[i].group != group)
 			continue;
 		d->rows[i].position = d->rows[i].safe_position = target;
-		assign(d, &d->rows[i]);
+		if (is_there(d, &d->rows[i]))
+			assign(d, &d->rows[i]);
 	}
 }
 
@@ -157,6 +190,8 @@ void draw_groups_act(struct draw *d)
 	struct draw_row *row = &d->rows[draw_below(d, DRAW_ROWS)];
 	uint64_t what = draw_below(d, 100);
 
+	if (!is_there(d, row))
+		return;
 	if (what < 55)
 		poll(d, row);
 	else if (what < 80)
@@ -174,6 +209,8 @@ void draw_groups_drain(struct draw *d)
 	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
 		struct draw_row *row = &d->rows[i];
 		uint64_t before;
+		if (!is_there(d, row))
+			continue;
 		do {
 			before = row->next;
 			poll(d, row);

@@ -22,6 +22,7 @@
  *   delay       send, subscribe: who leases gets it not before so long after it was appended
  *   lives       likewise: not later; 0: however old
  *   priority    poll: how urgent the event is, plus 1
+ *   partition   where it stands in; grow: how many there are from `offset` on
  *   version     poll: that the event has made of its key; send: it is to be that one, or nothing
  *               is sent
  *   level       send, commit: how safe, 1 memory, 2 written, 3 durable; subscribe: the gate;
@@ -80,6 +81,7 @@ enum history_type {
 	X(PROGRESS, "progress", "topic partition offset group generation: the log says so")        \
 	X(ASSIGN, "assign", "topic partition offset group generation: where it begins")            \
 	X(SUBSCRIBE, "subscribe", "topic offset group level delay lives; shared keyed")            \
+	X(GROW, "grow", "topic partition offset: from there on it has so many partitions")         \
 	X(LEAVE, "leave", "group: its leases are over")                                            \
 	X(REWIND, "rewind", "group: what it was handed and has not settled comes again")           \
 	X(SEEK, "seek", "group offset: where to")                                                  \

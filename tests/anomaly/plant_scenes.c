@@ -52,6 +52,22 @@ static bool find_three(struct plot *p, struct three *t, bool one_key)
 	return false;
 }
 
+/* Two of a key, and the first is in another partition, since its topic has grown in between. */
+static bool find_grown(struct plot *p, struct three *t)
+{
+	for (uint32_t tries = 0; tries < 200 && p->standing.count >= 2; tries++) {
+		for (uint32_t i = 0; i < 2; i++)
+			t->of[i] = plot_standing(p, (uint32_t)plot_below(p, p->standing.count));
+		const struct standing *a = t->of[0], *b = t->of[1];
+		if (a->topic != b->topic || a->key != b->key || a->partition == b->partition ||
+		    a->offset > b->offset)
+			continue;
+		t->at = (a->line > b->line ? a->line : b->line) + 1;
+		return true;
+	}
+	return false;
+}
+
 static void poll(struct plot *p, uint32_t *at, const struct standing *s, uint32_t process,
 		 uint32_t generation, uint32_t call, uint8_t flags)
 {
@@ -109,9 +125,10 @@ static bool group_scene(struct plot *p, enum rule rule)
 	struct three t;
 	bool one_key = rule == RULE_KEY_ORDER || rule == RULE_KEY_IN_FLIGHT;
 
-	if (!find_three(p, &t, one_key))
+	bool is_over_growth = rule == RULE_KEY_ORDER && plot_below(p, 2) == 0 && find_grown(p, &t);
+	if (!is_over_growth && !find_three(p, &t, one_key))
 		return false;
-	const struct standing *a = t.of[0], *b = t.of[1], *c = t.of[2];
+	const struct standing *a = t.of[0], *b = t.of[1], *c = is_over_growth ? NULL : t.of[2];
 	uint32_t *at = &t.at;
 	bool same_call = rule == RULE_INT_POLL_SKIP || rule == RULE_INT_NONMONOTONIC_POLL;
 	switch (rule) {
@@ -345,6 +362,21 @@ static void vanish(struct plot *p)
 			 .type = HISTORY_OK, .f = HISTORY_RECOVER, .offset = p->offset + 1});
 }
 
+/* Where its topic grew last, and that was not cut away. */
+static uint64_t grown_at(const struct plot *p, uint32_t topic)
+{
+	uint64_t cut = UINT64_MAX;
+
+	for (uint32_t i = history_count(p->to); i-- > 0;) {
+		const struct history_op *op = plot_op(p, i);
+		if (op->f == HISTORY_RECOVER && op->offset < cut)
+			cut = op->offset;
+		if (op->f == HISTORY_GROW && op->topic == topic && op->offset <= cut)
+			return op->offset;
+	}
+	return 0;
+}
+
 static bool place_scene(struct plot *p, enum rule rule)
 {
 	uint32_t line = history_count(p->to);
@@ -366,10 +398,13 @@ static bool place_scene(struct plot *p, enum rule rule)
 		for (uint32_t i = 0; i < line; i++)
 			if (plot_op(p, i)->f == HISTORY_REDRIVE && plot_op(p, i)->value == s.value)
 				return false;
+		s.key = 0; /* by its key it would be elsewhere, where its topic has grown */
 		say_event(p, &line, &s, HISTORY_SCAN, HISTORY_OK, p->offset + 1);
 		return true;
 	case RULE_KEY_MOVED:
-		fresh.partition = 1 - fresh.partition;
+		if (s.offset < grown_at(p, s.topic))
+			return false;
+		fresh.partition ^= 1;
 		say_event(p, &line, &fresh, HISTORY_SEND, HISTORY_INVOKE, 0);
 		say_event(p, &line, &fresh, HISTORY_SEND, HISTORY_OK, p->offset + 1);
 		return true;
@@ -377,6 +412,7 @@ static bool place_scene(struct plot *p, enum rule rule)
 		for (line = 0; plot_op(p, line)->f != HISTORY_DRAIN; line++)
 			;
 		fresh.topic = 1;
+		fresh.key = 0;
 		say_event(p, &line, &fresh, HISTORY_SEND, HISTORY_INVOKE, 0);
 		say_event(p, &line, &fresh, HISTORY_SEND, HISTORY_OK, p->offset + 1);
 		return true;

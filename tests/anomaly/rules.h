@@ -67,8 +67,9 @@
 	  "is in the log, or something stands between; and a transaction that failed in "          \
 	  "part")                                                                                  \
 	X(KEY_MOVED, "key-moved", false,                                                           \
-	  "events of one key in two partitions of a topic. Events that were sent to a "            \
-	  "partition by its number are written down without a key")                                \
+	  "events of one key in two partitions of a topic, and the topic has not grown between "   \
+	  "them. Events that were sent to a partition by its number are written down without a "   \
+	  "key")                                                                                   \
 	X(VANISHED, "vanished", false,                                                             \
 	  "who is handed only what is durable got an event that a recovery did not find any "      \
 	  "more")                                                                                  \
@@ -84,7 +85,8 @@
 	  "full replay. Not where a recovery cut in between")                                      \
 	/* weir's: groups */                                                                       \
 	X(KEY_ORDER, "key-order", false,                                                           \
-	  "a group was first handed an event of a key after a later one of it. Not after a "       \
+	  "a group was first handed an event of a key after a later one of it, also where a "      \
+	  "growth lies between them. Not after a "                                                 \
 	  "seek, not with leases that keep no order; nor where it had been given up, which a "     \
 	  "recovery took back")                                                                    \
 	X(TWO_OWNERS, "two-owners", false,                                                         \

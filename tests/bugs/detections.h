@@ -258,6 +258,7 @@
 	  "members::who_slept_through_seeks_holds_nothing_of_what_they_gave_it")                   \
 	X(GROWTH_NOT_DRAINED, sim_pipeline,                                                        \
 	  "a new partition is given away before its keys are drained")                             \
+	X(GROWTH_NOT_DRAINED, weir_anomaly, "key-order")                                           \
 	X(GROWTH_NOT_DRAINED, unit_growth, "growth::new_partitions_wait_for_what_came_before")     \
 	X(OLD_COUNT_PLACES, sim_pipeline, "the tables are not the fold of the log")                \
 	X(GROWTHS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")               \

@@ -8,7 +8,7 @@
 #ifndef WR_SIM_ORACLE_H
 #define WR_SIM_ORACLE_H
 
-#include "tests/sim/world.h"
+#include "tests/sim/world_history.h"
 
 #define ORACLE_RECORDS_MAX 40000u
 #define ORACLE_BYTES_MAX (24u * 1024 * 1024)

@@ -202,7 +202,7 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 
 /* --- growth ----------------------------------------------------------------------------------- */
 
-static void fold_growth(uint64_t seq, const struct wr_record_view *view)
+static void fold_growth(uint64_t seq, const struct wr_record_view *view, bool checked)
 {
 	uint32_t topic = view->head->topic, partitions;
 
@@ -222,6 +222,8 @@ static void fold_growth(uint64_t seq, const struct wr_record_view *view)
 	oracle.partitions[topic] = partitions;
 	oracle.growths[topic][oracle.growth_count[topic]++] =
 		(struct oracle_growth){.seq = seq, .partitions = partitions};
+	if (checked)
+		world_say_growth(topic, seq, partitions);
 	world_sometimes(SOMETIMES_GROWN);
 }
 
@@ -464,7 +466,7 @@ void oracle_fold(uint64_t seq, bool checked)
 		fold_generation(seq, &view, checked);
 		break;
 	case WR_KIND_PARTITION_MAP:
-		fold_growth(seq, &view);
+		fold_growth(seq, &view, checked);
 		break;
 	case WR_KIND_ERASE:
 		oracle_erasure_fold(seq, &view);

@@ -295,6 +295,9 @@ void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t star
 void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_row *row,
 		   uint32_t generation, uint64_t position)
 {
+	/* Its topic has not grown so far yet. */
+	if (position == UINT64_MAX)
+		return;
 	say((struct history_op){.type = HISTORY_OK,
 				.f = (uint8_t)f,
 				.topic = row->topic,
@@ -302,6 +305,15 @@ void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_
 				.offset = position,
 				.group = subscription + 1,
 				.generation = generation});
+}
+
+void world_say_growth(uint32_t topic, uint64_t sequence, uint32_t partitions)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_GROW,
+				.topic = topic,
+				.partition = partitions,
+				.offset = sequence});
 }
 
 void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq, bool is_parked)
