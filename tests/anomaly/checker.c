@@ -62,6 +62,7 @@ struct checker *checker_create(void)
 	X(nodes, struct node)                                                                      \
 	X(edges, struct edge)                                                                      \
 	X(growths, struct growth)                                                                  \
+	X(filters, struct filter)                                                                  \
 	X(starts, uint64_t)                                                                        \
 	X(numbers, uint32_t)
 

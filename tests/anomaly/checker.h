@@ -9,6 +9,7 @@
  *   checker_homes.c   which partition a key is in, while a topic grows
  *   checker_sends.c   the order of sends, batches, idempotency keys, snapshots
  *   checker_polls.c   the order of polls, lag
+ *   checker_owed.c    what a group need not be handed
  *   checker_groups.c  generations, acknowledgements, progress, commits
  *   checker_leases.c  leases, keys in flight, dead letters
  *   checker_ends.c    what is only known at the end: lost, unseen, aborted, vanished

@@ -111,6 +111,7 @@ static bool was_passed(struct checker *c, const struct entry *e)
 		if (row->start <= e->offset && e->offset < row->polled_max &&
 		    e->offset >= checker_group(c, row->group)->seek_below &&
 		    !checker_is_excused(c, row, e->offset) &&
+		    checker_is_owed(c, row->group, e, checker_last_life(c)) &&
 		    !is_expired(c, row->group, checker_index(&c->entries, e)))
 			return true;
 	}
@@ -183,7 +184,8 @@ static bool need_not(struct checker *c, const struct group *g, const struct valu
 
 	/* Read and standing nowhere: another event is there. */
 	if (v->entries == TABLE_NONE)
-		return start > 1 || g->gaps || g->seeks > 0 || v->read_line != TABLE_NONE;
+		return start > 1 || g->gaps || g->seeks > 0 || v->read_line != TABLE_NONE ||
+		       !checker_wants_always(c, g, v);
 	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
 		const struct entry *e = checker_entry(c, i);
 		const struct place *p = list_get(&c->places, e->place);
@@ -192,7 +194,8 @@ static bool need_not(struct checker *c, const struct group *g, const struct valu
 		stands = true;
 		if (e->offset < start || e->offset < g->seek_below ||
 		    checker_is_excused(c, checker_row(c, g->group, e->place), e->offset) ||
-		    is_expired(c, g->group, i) || (!e->read && was_passed(c, e)))
+		    is_expired(c, g->group, i) || (!e->read && was_passed(c, e)) ||
+		    !checker_is_owed(c, g->group, e, checker_last_life(c)))
 			return true;
 	}
 	return !stands;
@@ -233,7 +236,7 @@ static bool would_be_seen(const struct checker *c, const struct value *v)
 		const uint64_t *start =
 			checker_find(&c->topic_start_at, &c->starts, g->group, v->topic);
 		if (g->drain_line != TABLE_NONE && start != NULL && *start <= 1 && !g->gaps &&
-		    g->seeks == 0)
+		    g->seeks == 0 && checker_wants_always(c, g, v))
 			return true;
 	}
 	return false;
@@ -269,12 +272,19 @@ static void check_batches(struct checker *c)
 
 static bool was_read_as_dead(const struct checker *c, const struct history_op *op, uint32_t line)
 {
+	const struct value *v = checker_find(&c->value_at, &c->values, op->value, 0);
+
 	for (uint32_t i = 0; i < c->groups.count; i++) {
 		const struct group *g = list_get(&c->groups, i);
 		if (checker_find(&c->topic_start_at, &c->starts, g->group, op->topic) == NULL)
 			continue;
 		if (table_find(&c->seen_at, g->group, op->value) != TABLE_NONE ||
 		    g->drain_line == TABLE_NONE || g->drain_line < line)
+			continue;
+		bool is_wanted = op->offset != 0
+					 ? checker_wants(c, g, v, op->offset, checker_last_life(c))
+					 : checker_wants_always(c, g, v);
+		if (!is_wanted)
 			continue;
 		uint32_t place = table_find(&c->place_at, op->topic, op->partition);
 		const struct row *row =

@@ -100,6 +100,8 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 	}
 	if (op->offset > row->polled_max && checker_entry(c, at)->end_life == LIFE_END)
 		row->polled_max = op->offset;
+	if (!checker_is_owed(c, op->group, checker_entry(c, at), life))
+		checker_found(c, RULE_UNWANTED, line, TABLE_NONE);
 	struct gv *gv = checker_gv(c, op->group, at, &made);
 	checker_alive(c, gv, checker_entry(c, at), line, life);
 	if (gv->delivered_line == TABLE_NONE)
@@ -178,7 +180,8 @@ static void check_range(struct checker *c, const struct row *row, uint64_t to, u
 		const struct entry *e = checker_ranked(c, rank);
 		if (e->offset >= to)
 			return;
-		if (!e->read || !stands(e, life) || checker_is_excused(c, row, e->offset))
+		if (!e->read || !stands(e, life) || checker_is_excused(c, row, e->offset) ||
+		    !checker_is_owed(c, row->group, e, life))
 			continue;
 		const struct gv *gv =
 			checker_find(&c->gv_at, &c->gvs, row->group, checker_index(&c->entries, e));

@@ -61,6 +61,7 @@ struct value {
 	uint32_t giveup_line;  /* likewise */
 	uint32_t dead_line;    /* the first one of all groups */
 	uint32_t topic;
+	uint8_t kind;
 	uint32_t dead_topic; /* that its dead letters are in, */
 	uint64_t dead_of;    /* and whose they are: bits of groups */
 	bool committed;
@@ -84,8 +85,16 @@ struct group {
 	uint32_t loose_life;          /* in which somebody sought; TABLE_NONE */
 	uint32_t seeks, seeks_so_far; /* the second as the groups are gone through */
 	uint64_t delay, lives;        /* of a queue's events */
+	uint32_t filters;             /* the newest; TABLE_NONE: it never had one */
 	uint8_t gate;
 	bool shared, keyed, gaps;
+};
+
+/* What a group does not want from an offset on. */
+struct filter {
+	uint64_t offset, unwanted;
+	uint32_t first_life, end_life;
+	uint32_t older;
 };
 
 /* A partition of a group. */
@@ -184,7 +193,7 @@ struct checker {
 	struct list order;               /* entries in the version order */
 	struct list versioned, in_topic; /* the second: entries by topics and offsets */
 	struct list cursors, keys, processes, nodes, edges;
-	struct list starts, numbers, growths;
+	struct list starts, numbers, growths, filters;
 	struct table place_at, entry_at, value_at, call_at, group_at, row_at, gv_at;
 	struct table start_at, owner_at, cursor_at, last_send_at, key_at, topic_start_at;
 	struct table seen_at, dedup_at, forget_at, state_at, process_at, home_at;
@@ -247,6 +256,20 @@ bool checker_is_committed(const struct checker *c, const struct value *v, const 
 
 /* checker_homes.c: a topic grows. */
 void checker_grow(struct checker *c, const struct history_op *op, uint32_t life);
+
+/* checker_owed.c: what a group wants is told. */
+void checker_filter(struct checker *c, const struct history_op *op, uint32_t life);
+/* By the filter that is in force at an offset in a life. */
+bool checker_wants(const struct checker *c, const struct group *g, const struct value *v,
+		   uint64_t offset, uint32_t life);
+/* Wherever it might stand. */
+bool checker_wants_always(const struct checker *c, const struct group *g, const struct value *v);
+/* Whether a group has to be handed it, as things stand in a life. */
+bool checker_is_owed(const struct checker *c, uint32_t group, const struct entry *e, uint32_t life);
+static inline uint32_t checker_last_life(const struct checker *c)
+{
+	return c->lives.count - 1;
+}
 
 /* The parts, in this order. */
 void checker_log(struct checker *c);

@@ -65,6 +65,7 @@ static struct attempt *new_attempt(struct checker *c, struct value *v, uint32_t 
 	v->last_attempt = index;
 	v->attempt_count++;
 	v->topic = op->topic;
+	v->kind = op->kind;
 	if (op->call != 0)
 		(void)checker_call(c, op->call);
 	return a;
@@ -154,7 +155,7 @@ static void take_dead(struct checker *c, uint32_t line, uint32_t life)
 	}
 }
 
-static void take_subscribe(struct checker *c, const struct history_op *op)
+static void take_subscribe(struct checker *c, const struct history_op *op, uint32_t life)
 {
 	struct group *g = checker_group(c, op->group);
 	bool made;
@@ -166,6 +167,7 @@ static void take_subscribe(struct checker *c, const struct history_op *op)
 	g->keyed = (op->flags & HISTORY_KEYED) != 0;
 	g->delay = op->delay;
 	g->lives = op->lives;
+	checker_filter(c, op, life);
 }
 
 static void take_gap(struct checker *c, const struct history_op *op)
@@ -244,7 +246,10 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 		break;
 	case HISTORY_SUBSCRIBE:
 		if (is_ok)
-			take_subscribe(c, op);
+			take_subscribe(c, op, life);
+		break;
+	case HISTORY_FILTER:
+		checker_filter(c, op, life);
 		break;
 	case HISTORY_ASSIGN:
 		take_assign(c, op, life);

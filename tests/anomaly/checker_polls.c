@@ -37,10 +37,10 @@ static struct cursor *cursor_of(struct checker *c, const struct history_op *op, 
 
 /*
  * Something that somebody read stands at `offset` or above it, and below the entry, and is none of
- * the group's dead letters.
+ * the group's dead letters, and something that it wants.
  */
 static bool passes_over(const struct checker *c, uint32_t group, const struct entry *e,
-			uint64_t offset)
+			uint64_t offset, uint32_t life)
 {
 	const struct place *p = list_get(&c->places, e->place);
 
@@ -49,7 +49,8 @@ static bool passes_over(const struct checker *c, uint32_t group, const struct en
 		if (x->offset < offset)
 			return false;
 		if (x->read && x->offset < e->offset && checker_together(x, e) &&
-		    !checker_died(checker_find(&c->value_at, &c->values, x->value, 0), group))
+		    !checker_died(checker_find(&c->value_at, &c->values, x->value, 0), group) &&
+		    checker_is_owed(c, group, x, life))
 			return true;
 	}
 	return false;
@@ -67,7 +68,7 @@ static void check_first(struct checker *c, const struct cursor *cursor, const st
 		return;
 	if (e->offset < *start)
 		checker_found(c, RULE_NONMONOTONIC_POLL, line, TABLE_NONE);
-	else if (passes_over(c, cursor->group, e, *start))
+	else if (passes_over(c, cursor->group, e, *start, life))
 		checker_found(c, RULE_POLL_SKIP, line, TABLE_NONE);
 }
 
@@ -87,7 +88,8 @@ static void check_poll(struct checker *c, uint32_t line, uint32_t life)
 	else if (e->offset <= cursor->offset && !cursor->rewinds)
 		checker_found(c, is_same ? RULE_INT_NONMONOTONIC_POLL : RULE_NONMONOTONIC_POLL,
 			      line, cursor->line);
-	else if (e->offset > cursor->offset && passes_over(c, op->group, e, cursor->offset + 1))
+	else if (e->offset > cursor->offset &&
+		 passes_over(c, op->group, e, cursor->offset + 1, life))
 		checker_found(c, is_same ? RULE_INT_POLL_SKIP : RULE_POLL_SKIP, line, cursor->line);
 	cursor->generation = op->generation;
 	cursor->rewinds = false;
@@ -134,6 +136,13 @@ static void note_generation(struct checker *c, const struct history_op *op)
 		row->assigned = op->generation;
 }
 
+static bool is_due(const struct checker *c, uint32_t group, uint32_t rank, uint32_t life)
+{
+	const struct entry *e = checker_ranked(c, rank);
+
+	return e->first_life <= life && life < e->end_life && checker_is_owed(c, group, e, life);
+}
+
 /* The oldest event that this member should have had by then. */
 static void measure_lag(struct checker *c, uint32_t line, uint32_t life)
 {
@@ -150,8 +159,7 @@ static void measure_lag(struct checker *c, uint32_t line, uint32_t life)
 		if (row->assigned != cursor->generation)
 			continue;
 		uint32_t rank = checker_rank_from(c, place, cursor->offset + 1);
-		while (rank < place->end_rank && (checker_ranked(c, rank)->first_life > life ||
-						  checker_ranked(c, rank)->end_life <= life))
+		while (rank < place->end_rank && !is_due(c, cursor->group, rank, life))
 			rank++;
 		if (rank == place->end_rank)
 			continue;

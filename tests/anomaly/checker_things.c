@@ -76,6 +76,7 @@ struct group *checker_group(struct checker *c, uint32_t group)
 		*g = (struct group){.group = group,
 				    .drain_line = TABLE_NONE,
 				    .loose_life = TABLE_NONE,
+				    .filters = TABLE_NONE,
 				    .gate = HISTORY_MEMORY};
 	return g;
 }

@@ -41,7 +41,8 @@ struct draw_event *draw_append(struct draw *d, uint32_t topic, uint64_t key, uin
 				 .value = value,
 				 .key = key,
 				 .topic = topic,
-				 .partition = (uint32_t)(key % partitions)};
+				 .partition = (uint32_t)(key % partitions),
+				 .kind = draw_kind_of(value)};
 	return e;
 }
 
@@ -63,7 +64,8 @@ static void draw_send(struct draw *d, struct sent *s, uint32_t process, uint32_t
 				    .key = 1 + draw_below(d, DRAW_KEYS),
 				    .topic = 1 + (uint32_t)draw_below(d, 2),
 				    .call = call,
-				    .flags = flags};
+				    .flags = flags,
+				    .kind = draw_kind_of(d->value)};
 	draw_say(d, s->op);
 }
 
@@ -260,6 +262,8 @@ static void act_crash(struct draw *d)
 			d->events[kept++] = d->events[i];
 	d->event_count = kept;
 	d->grown = d->grown > cut ? 0 : d->grown;
+	while (d->filter_count > 0 && d->filters[d->filter_count - 1].offset > cut)
+		d->filter_count--;
 	d->seq = d->written = d->durable = cut;
 	draw_say(d, (struct history_op){.type = HISTORY_OK, .f = HISTORY_RECOVER, .offset = cut});
 	new_processes(d);
@@ -285,8 +289,10 @@ static void act(struct draw *d)
 		draw_leases_act(d);
 	else if (what < 96)
 		act_state(d);
-	else if (what < 97)
+	else if (what < 97 && draw_one_in(d, 2))
 		act_grow(d);
+	else if (what < 97)
+		draw_groups_filter(d);
 	else if (what < 98)
 		make_safe(d, HISTORY_DURABLE);
 	else

@@ -9,7 +9,8 @@
  *
  * Topics 1 and 2 have two partitions, and topic 1 may grow to four; topic 9 has the dead letters of
  * group 3. Group 1 reads both topics and only what is durable, group 2 reads topic 1 from memory,
- * group 3 leases topic 2 by keys, group 9 reads the dead letters.
+ * of which it may want some kinds only; group 3 leases topic 2 by keys, group 9 reads the dead
+ * letters.
  */
 #ifndef WR_ANOMALY_DRAW_H
 #define WR_ANOMALY_DRAW_H
@@ -22,6 +23,9 @@
 #define DRAW_ROWS 11u
 #define DRAW_GROWN 4u /* partitions of topic 1 */
 #define DRAW_GROUPS 10u
+#define DRAW_KINDS 3u
+#define DRAW_FILTERS_MAX 8u
+#define DRAW_FILTERED_GROUP 2u
 #define DRAW_PRODUCERS 3u
 #define DRAW_LEASERS 3u
 #define DRAW_LEASE_NS 2000u
@@ -32,6 +36,7 @@
 struct draw_event {
 	uint64_t offset, value, key;
 	uint32_t topic, partition;
+	uint8_t kind;
 	uint32_t delivered; /* by bits of groups */
 	bool gone;          /* a recovery cut it away */
 	/* Of the group that leases. */
@@ -48,12 +53,18 @@ struct draw_row {
 	uint64_t next;                    /* next to be handed out */
 };
 
+struct draw_filter {
+	uint64_t offset, unwanted;
+};
+
 struct draw {
 	struct history *to;
 	struct wr_prng prng;
 	uint64_t time, value, dedup;
 	uint64_t seq, written, durable;
 	uint64_t grown; /* where topic 1 has; 0: not yet */
+	uint32_t filter_count;
+	struct draw_filter filters[DRAW_FILTERS_MAX];
 	uint32_t process, call;
 	uint32_t event_count;
 	struct draw_event events[DRAW_EVENTS_MAX];
@@ -72,6 +83,10 @@ static inline bool draw_one_in(struct draw *d, uint64_t n)
 }
 /* Puts it into the history; time goes on. */
 void draw_say(struct draw *d, struct history_op op);
+static inline uint8_t draw_kind_of(uint64_t value)
+{
+	return (uint8_t)(1 + value % DRAW_KINDS);
+}
 /* Appends; NULL: the log is full. */
 struct draw_event *draw_append(struct draw *d, uint32_t topic, uint64_t key, uint64_t value);
 /* An operation about an event. */
@@ -82,6 +97,7 @@ void draw_groups_begin(struct draw *d);
 void draw_groups_act(struct draw *d);
 void draw_groups_recover(struct draw *d);
 void draw_groups_grow(struct draw *d);
+void draw_groups_filter(struct draw *d);
 void draw_groups_drain(struct draw *d);
 
 /* draw_leases.c */

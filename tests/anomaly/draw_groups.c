@@ -83,6 +83,31 @@ static bool is_of(const struct draw_row *row, const struct draw_event *e)
 	return e->topic == row->topic && e->partition == row->partition;
 }
 
+void draw_groups_filter(struct draw *d)
+{
+	struct draw_filter *f = &d->filters[d->filter_count];
+
+	if (d->filter_count == DRAW_FILTERS_MAX)
+		return;
+	d->filter_count++;
+	f->offset = ++d->seq;
+	f->unwanted = draw_one_in(d, 3) ? 0 : 2ull << draw_below(d, DRAW_KINDS);
+	draw_say(d, (struct history_op){.type = HISTORY_OK,
+					.f = HISTORY_FILTER,
+					.group = DRAW_FILTERED_GROUP,
+					.offset = f->offset,
+					.unwanted = f->unwanted});
+}
+
+static bool is_wanted(const struct draw *d, const struct draw_row *row, const struct draw_event *e)
+{
+	uint64_t unwanted = 0;
+
+	for (uint32_t i = 0; i < d->filter_count && d->filters[i].offset <= e->offset; i++)
+		unwanted = d->filters[i].unwanted;
+	return row->group != DRAW_FILTERED_GROUP || (unwanted >> e->kind & 1) == 0;
+}
+
 /* All that the keys of a new partition had before is acknowledged. */
 static bool may_begin(const struct draw *d, const struct draw_row *row)
 {
@@ -90,7 +115,7 @@ static bool may_begin(const struct draw *d, const struct draw_row *row)
 		return true;
 	for (uint32_t i = 0; i < d->event_count; i++)
 		if (is_of(row - 2, &d->events[i]) && d->events[i].offset < d->grown &&
-		    d->events[i].offset >= row[-2].position)
+		    d->events[i].offset >= row[-2].position && is_wanted(d, row, &d->events[i]))
 			return false;
 	return true;
 }
@@ -106,7 +131,7 @@ static void poll(struct draw *d, struct draw_row *row)
 	for (uint32_t i = 0; i < d->event_count && count < most; i++) {
 		struct draw_event *e = &d->events[i];
 		if (!is_of(row, e) || e->offset < row->next || e->offset > gate ||
-		    !may_begin(d, row))
+		    !may_begin(d, row) || !is_wanted(d, row, e))
 			continue;
 		struct history_op item = draw_about(e, HISTORY_POLL, row->process);
 		item.group = row->group;
@@ -143,6 +168,8 @@ static void ack(struct draw *d, struct draw_row *row, bool all)
 	for (uint32_t i = 0; i < d->event_count; i++) {
 		const struct draw_event *e = &d->events[i];
 		if (!is_of(row, e) || e->offset < row->position || e->offset >= row->next)
+			continue;
+		if (!is_wanted(d, row, e))
 			continue;
 		if (!all && draw_one_in(d, 4))
 			break;

@@ -20,9 +20,10 @@ struct field {
 	}
 
 static const struct field fields[] = {
-	FIELD(value),  FIELD(key),   FIELD(dedup), FIELD(topic),      FIELD(partition),
-	FIELD(offset), FIELD(end),   FIELD(group), FIELD(generation), FIELD(call),
-	FIELD(level),  FIELD(delay), FIELD(lives), FIELD(version),    FIELD(priority),
+	FIELD(value),  FIELD(key),      FIELD(dedup), FIELD(topic),      FIELD(partition),
+	FIELD(offset), FIELD(end),      FIELD(group), FIELD(generation), FIELD(call),
+	FIELD(level),  FIELD(delay),    FIELD(lives), FIELD(version),    FIELD(priority),
+	FIELD(kind),   FIELD(unwanted),
 };
 
 static const char *const types[HISTORY_TYPE_COUNT] = {

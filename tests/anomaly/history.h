@@ -25,6 +25,8 @@
  *   partition   where it stands in; grow: how many there are from `offset` on
  *   version     poll: that the event has made of its key; send: it is to be that one, or nothing
  *               is sent
+ *   kind        send: of up to 63, what filters tell apart
+ *   unwanted    subscribe, filter: the kinds that its group does not want, bit 1 << kind of each
  *   level       send, commit: how safe, 1 memory, 2 written, 3 durable; subscribe: the gate;
  *               crash: what is left, 2 of a process that died, 3 of a power cut
  *   redelivered the poll said that it may have been handed out before
@@ -55,7 +57,7 @@ enum history_type {
 /* X(NAME, word, fields) */
 #define HISTORY_F_MAP(X)                                                                           \
 	X(SEND, "send",                                                                            \
-	  "value key dedup topic partition offset call level delay lives version; atomic "         \
+	  "value key dedup topic partition offset call level delay lives version kind; atomic "    \
 	  "present ends")                                                                          \
 	X(POLL, "poll",                                                                            \
 	  "value key topic partition offset group generation call end version priority; "          \
@@ -80,7 +82,8 @@ enum history_type {
 	X(COMMIT, "commit", "topic partition offset group generation level: all below is settled") \
 	X(PROGRESS, "progress", "topic partition offset group generation: the log says so")        \
 	X(ASSIGN, "assign", "topic partition offset group generation: where it begins")            \
-	X(SUBSCRIBE, "subscribe", "topic offset group level delay lives; shared keyed")            \
+	X(SUBSCRIBE, "subscribe", "topic offset group level delay lives unwanted; shared keyed")   \
+	X(FILTER, "filter", "group offset unwanted: from there on it has another one")             \
 	X(GROW, "grow", "topic partition offset: from there on it has so many partitions")         \
 	X(LEAVE, "leave", "group: its leases are over")                                            \
 	X(REWIND, "rewind", "group: what it was handed and has not settled comes again")           \
@@ -130,6 +133,7 @@ struct history_op {
 	uint64_t version;
 	uint64_t delay;
 	uint64_t lives;
+	uint64_t unwanted;
 	uint32_t process;
 	uint32_t topic;
 	uint32_t partition;
@@ -141,6 +145,7 @@ struct history_op {
 	uint8_t f;
 	uint8_t level;
 	uint8_t flags;
+	uint8_t kind;
 };
 
 struct history {

@@ -120,6 +120,19 @@ static void lease(struct plot *p, uint32_t *at, const struct three *t)
 	}
 }
 
+/* What it wants is of no kind, or of those that nobody sends. */
+static void unwanted(struct plot *p, uint32_t *at, const struct standing *s)
+{
+	plot_put(p, at,
+		 (struct history_op){.type = HISTORY_OK,
+				     .f = HISTORY_SUBSCRIBE,
+				     .topic = s->topic,
+				     .offset = s->offset,
+				     .group = NEW_GROUP,
+				     .unwanted = (2ull << DRAW_KINDS) - 2});
+	poll(p, at, s, 1, 1, 1, 0);
+}
+
 static bool group_scene(struct plot *p, enum rule rule)
 {
 	struct three t;
@@ -145,6 +158,9 @@ static bool group_scene(struct plot *p, enum rule rule)
 	case RULE_KEY_ORDER:
 		poll(p, at, b, 1, 1, 1, 0);
 		poll(p, at, a, 2, 2, 2, 0);
+		return true;
+	case RULE_UNWANTED:
+		unwanted(p, at, a);
 		return true;
 	case RULE_TWO_OWNERS:
 		poll(p, at, a, 1, 1, 1, 0);
@@ -437,6 +453,7 @@ bool plant_scene(struct plot *p, enum rule rule)
 	case RULE_NONMONOTONIC_POLL:
 	case RULE_INT_NONMONOTONIC_POLL:
 	case RULE_KEY_ORDER:
+	case RULE_UNWANTED:
 	case RULE_TWO_OWNERS:
 	case RULE_STALE_OWNER:
 	case RULE_COMMITTED_AGAIN:

@@ -37,11 +37,11 @@
 	X(UNSEEN, "unseen", false,                                                                 \
 	  "a committed event that a group did not get, though it was drained after the "           \
 	  "answer. Not in gaps, not below a seek or its start, not dead letters; "                 \
-	  "lost-write where nobody at all read it")                                                \
+	  "nor what it does not want; lost-write where nobody at all read it")                     \
 	X(POLL_SKIP, "poll-skip", false,                                                           \
 	  "between two calls, or at its start, a member's reading passed over an event that "      \
-	  "somebody else read there. Not over a gap, a dead letter of the group, not with "        \
-	  "leases; another generation begins where `assign` says")                                 \
+	  "somebody else read there. Not over a gap, a dead letter of the group, what it does "    \
+	  "not want, not with leases; another generation begins where `assign` says")              \
 	X(NONMONOTONIC_POLL, "nonmonotonic-poll", false,                                           \
 	  "between two calls, or at its start, a member's reading went back. Not with "            \
 	  "leases, not where it has another generation: after a seek, a move, a restart; "         \
@@ -86,9 +86,10 @@
 	/* weir's: groups */                                                                       \
 	X(KEY_ORDER, "key-order", false,                                                           \
 	  "a group was first handed an event of a key after a later one of it, also where a "      \
-	  "growth lies between them. Not after a "                                                 \
-	  "seek, not with leases that keep no order; nor where it had been given up, which a "     \
-	  "recovery took back")                                                                    \
+	  "growth lies between them. Not after a seek, not with leases that keep no order; nor "   \
+	  "where it had been given up, which a recovery took back")                                \
+	X(UNWANTED, "unwanted", false,                                                             \
+	  "a group was handed an event of a kind that its filter there does not want")             \
 	X(TWO_OWNERS, "two-owners", false,                                                         \
 	  "two members got events of one partition in one generation. Not with leases")            \
 	X(STALE_OWNER, "stale-owner", false,                                                       \
@@ -96,7 +97,7 @@
 	  "under the old one")                                                                     \
 	X(UNACKED_PASSED, "unacked-passed", false,                                                 \
 	  "progress of a group moved over an event that nobody of it had acknowledged. Not "       \
-	  "over gaps, what expired, dead letters, and not by a seek")                              \
+	  "over gaps, what expired, dead letters, what it does not want, and not by a seek")       \
 	X(FENCED_ACK, "fenced-ack", false,                                                         \
 	  "progress moved by an acknowledgement of a generation that was over, or under one")      \
 	X(COMMITTED_AGAIN, "committed-again", false,                                               \

@@ -227,6 +227,7 @@
 	X(REFUSED_WANTS_NOTHING, unit_filtering,                                                   \
 	  "first_filter::who_was_refused_a_first_filter_goes_on_to_get_everything")                \
 	X(FILTER_AT_ONCE, sim_pipeline, "events of a partition left out, doubled or out of order") \
+	X(FILTER_AT_ONCE, weir_anomaly, "unwanted")                                                \
 	X(FILTER_AT_ONCE, unit_filtering, "filtering::also_behind_a_restart")                      \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OUTPUTS_WITHOUT_PROGRESS, sim_pipeline, "progress under another generation")             \

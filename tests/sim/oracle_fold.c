@@ -458,6 +458,8 @@ void oracle_fold(uint64_t seq, bool checked)
 		break;
 	case WR_KIND_FILTER:
 		oracle_filter_fold(seq, view.head->topic, view.payload, view.payload_bytes, false);
+		if (checked)
+			world_say_filter(view.head->topic, seq);
 		break;
 	case WR_KIND_PROGRESS:
 		fold_progress(seq, &view, checked);

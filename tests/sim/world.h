@@ -382,6 +382,9 @@ void world_filters_event(uint64_t hash, struct weir_header *header, struct weir_
 /* What filters ask for: which key and which value of the header. */
 void world_filters_traits(const struct wr_record_view *view, uint8_t *ret_key, uint8_t *ret_value);
 bool world_filter_wants(const struct world_filter *filter, uint8_t key, uint8_t value);
+/* For a history: which events filters tell apart, and which of those one does not want, in bits. */
+uint8_t world_filters_kind(const struct weir_event *event);
+uint64_t world_filters_unwanted(const struct world_filter *filter);
 /* As it stands in a record. False: it is none of this world's. */
 bool world_filter_read(const uint8_t *bytes, uint32_t length_bytes, struct world_filter *ret);
 

@@ -44,8 +44,7 @@ static uint64_t below(uint64_t bound)
 void world_filters_begin(void)
 {
 	wr_prng_init(&world.filters_prng, world.seed ^ 0xf117e5);
-	/* A history says nothing of filters. */
-	world.has_filters = below(SEED_ONE_IN) == 0 && world.history == NULL;
+	world.has_filters = below(SEED_ONE_IN) == 0;
 }
 
 uint32_t world_filter_bytes_max(void)
@@ -106,6 +105,43 @@ bool world_filter_wants(const struct world_filter *filter, uint8_t key, uint8_t 
 	for (uint32_t i = 0; i < filter->term_count; i++)
 		held += holds(filter->terms[i], key, value) != filter->negated[i];
 	return filter->term_count == 0 || (filter->any ? held > 0 : held == filter->term_count);
+}
+
+/* ---- for a history ---- */
+
+#define KEYS (WORLD_EVENT_KEYS + 1u) /* with none */
+#define VALUES 4u                    /* likewise */
+
+static uint8_t kind_of(uint32_t key, uint32_t value)
+{
+	return (uint8_t)(1 + (key < KEYS ? key : KEYS - 1) * VALUES +
+			 (value < VALUES ? value : VALUES - 1));
+}
+
+uint8_t world_filters_kind(const struct weir_event *event)
+{
+	uint32_t key = NONE, value = NONE;
+
+	if (!world.has_filters)
+		return 0;
+	if (event->key != NULL)
+		key = world_key_number(event->key, (uint32_t)event->key_bytes);
+	for (uint32_t i = 0; i < event->header_count; i++)
+		if (event->headers[i].name_bytes == 1)
+			value = (uint32_t)(*(const char *)event->headers[i].value - 'a');
+	return kind_of(key, value);
+}
+
+uint64_t world_filters_unwanted(const struct world_filter *filter)
+{
+	uint64_t unwanted = 0;
+
+	for (uint8_t key = 0; key < KEYS; key++)
+		for (uint8_t value = 0; value < VALUES; value++)
+			if (!world_filter_wants(filter, key < KEYS - 1 ? key : NONE,
+						value < VALUES - 1 ? value : NONE))
+				unwanted |= 1ull << kind_of(key, value);
+	return unwanted;
 }
 
 /* ---- as the log has it ---- */

@@ -59,6 +59,7 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 			.topic = event.topic,
 			.call = t->call,
 			.flags = t->first_k < t->last_k ? HISTORY_ATOMIC : 0,
+			.kind = world_filters_kind(&event),
 		};
 		if (type == HISTORY_INVOKE)
 			op.version = t->version;
@@ -272,6 +273,16 @@ void world_say_seek(uint32_t subscription, enum history_type type, uint64_t targ
 				.offset = target});
 }
 
+/* Of the newest filter. */
+static uint64_t unwanted_of(uint32_t subscription)
+{
+	const struct oracle_subscription *sub = &oracle.subscriptions[subscription];
+
+	return sub->filter_count > 0
+		       ? world_filters_unwanted(&sub->filters[sub->filter_count - 1].filter)
+		       : 0;
+}
+
 /* --- the log ---------------------------------------------------------------------------------- */
 
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq)
@@ -288,8 +299,18 @@ void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t star
 				.group = subscription + 1,
 				.delay = world.queues[subscription].delay_ns,
 				.lives = world.queues[subscription].time_to_live_ns,
+				.unwanted = unwanted_of(subscription),
 				.flags = flags,
 				.level = (uint8_t)oracle.subscriptions[subscription].gate});
+}
+
+void world_say_filter(uint32_t subscription, uint64_t sequence)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_FILTER,
+				.offset = sequence,
+				.group = subscription + 1,
+				.unwanted = unwanted_of(subscription)});
 }
 
 void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_row *row,

@@ -33,6 +33,8 @@ void world_say_taken(uint32_t subscription, uint64_t sequence, uint32_t call);
 void world_say_commit(const struct world_member *m, enum weir_level level);
 void world_say_seek(uint32_t subscription, enum history_type type, uint64_t target);
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq);
+/* The newest of its filters is in force from there on. */
+void world_say_filter(uint32_t subscription, uint64_t sequence);
 /* A generation begins, or progress: as the log says. */
 void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_row *row,
 		   uint32_t generation, uint64_t position);
