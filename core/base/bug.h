@@ -273,6 +273,8 @@
 	  "lag is exact though it was counted by another filter than events were handed out by")   \
 	X(REFUSED_WANTS_NOTHING, "core/pipeline/route_rules_make.c",                               \
 	  "a subscription whose first filter was refused gets nothing when others get theirs")     \
+	X(PATTERN_SEES_AVRO, "core/pipeline/event_json.c",                                         \
+	  "a pattern looks at the bytes of an Avro datum, or at an id, instead of at JSON")        \
 	X(FILTER_AT_ONCE, "core/pipeline/router.c",                                                \
 	  "a new filter counts for what was appended before it, too")                              \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \

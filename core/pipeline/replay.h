@@ -27,6 +27,8 @@ struct weir_replay {
 	struct weir_replay_options options; /* topics and key point into the block */
 	uint64_t *tags;                     /* bitmap: which entries of a column are looked at */
 	struct weir_typed_header *headers;  /* [WR_REPLAY_HEADERS_MAX], with a filter */
+	char *json; /* [json_bytes] a payload as JSON (event_json.h), with a filter over payloads */
+	size_t json_bytes;
 	uint32_t key_hash;
 	bool with_event_time; /* asked of event times */
 	uint64_t end_seq;     /* UINT64_MAX: none */

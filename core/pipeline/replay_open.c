@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/route/filter.h"
+
 /*
  * Generations of a replay's own pool, by the slot that it has: never those of the groups' pool or
  * of another replay, whose pins are looked at, too. With 1024 members they stay below
@@ -53,8 +55,16 @@ static int check(struct weir_pipeline *p, const struct weir_replay_options *o,
 /* ---- memory ---- */
 
 struct layout {
-	size_t tags, topics, key, headers, total;
+	size_t tags, topics, key, headers, json, json_bytes, total;
 };
+
+/* Of a filter over payloads; a larger one cannot be tried. */
+static size_t json_bytes(const struct weir_pipeline *p, const struct weir_replay_options *o)
+{
+	return o->filter != NULL && p->options.schemas_max > 0 && wr_filter_asks_payload(o->filter)
+		       ? wr_run_bytes_max(&p->options)
+		       : 0;
+}
 
 static struct layout layout_of(struct weir_pipeline *p, const struct weir_replay_options *o)
 {
@@ -66,6 +76,8 @@ static struct layout layout_of(struct weir_pipeline *p, const struct weir_replay
 	l.headers = wr_add_part(
 		&l.total,
 		o->filter != NULL ? WR_REPLAY_HEADERS_MAX * sizeof(struct weir_typed_header) : 0);
+	l.json_bytes = json_bytes(p, o);
+	l.json = wr_add_part(&l.total, l.json_bytes);
 	return l;
 }
 
@@ -85,6 +97,8 @@ static struct weir_replay *make(struct weir_member *m, const struct weir_replay_
 		.options = *o,
 		.tags = (uint64_t *)(block + l.tags),
 		.headers = (struct weir_typed_header *)(block + l.headers),
+		.json = (char *)(block + l.json),
+		.json_bytes = l.json_bytes,
 		.with_event_time = o->event_from_us != 0 || o->event_end_us != UINT64_MAX,
 	};
 	r->options.topics = (const uint32_t *)(block + l.topics);

@@ -7,6 +7,7 @@
 
 #include "core/base/hash_murmur2.h"
 #include "core/pipeline/erase.h"
+#include "core/pipeline/event_json.h"
 #include "core/pipeline/hand_out.h"
 
 /* ---- tags ---- */
@@ -102,11 +103,34 @@ static bool is_of_event_time(const struct weir_replay *r, const struct weir_item
 
 /* ---- pattern ---- */
 
-static int try_filter(struct weir_replay *r, const struct weir_item *item)
+/* The payload as the pattern sees it. */
+static int take_payload(struct weir_replay *r, const struct wr_record *record,
+			struct weir_routed *event, struct weir_problem *why)
+{
+	struct wr_record_view view;
+	struct wr_event_json json;
+	if (r->json_bytes == 0 || event->payload == NULL ||
+	    !wr_record_view(record, record->bytes, &view))
+		return 0;
+	int rc = wr_event_json(r->slot->pipeline, record, &view, r->json, r->json_bytes, &json);
+	if (rc != 0)
+		return wr_problem_set(why, rc, "",
+				      rc == WEIR_E_TOO_BIG
+					      ? "its JSON is larger than an event may be"
+					      : "its schema cannot be read");
+	event->payload = json.bytes;
+	event->payload_bytes = json.count;
+	return 0;
+}
+
+static int try_filter(struct weir_replay *r, const struct wr_record *record,
+		      const struct weir_item *item)
 {
 	struct weir_problem why = {.text = "it has more headers than a filter is tried on"};
 	struct weir_routed event;
 	int rc = weir_item_routed(item, r->headers, WR_REPLAY_HEADERS_MAX, &event);
+	if (rc == 0)
+		rc = take_payload(r, record, &event, &why);
 	if (rc == 0)
 		rc = weir_filter_match(r->options.filter, &event, &why);
 	if (rc == -EINVAL) /* no JSON: a pattern over JSON does not want it */
@@ -150,5 +174,5 @@ int wr_replay_wants(struct weir_replay *r, uint32_t index, struct weir_item *ite
 	item->flags = item->sequence < r->replay_end ? WEIR_ITEM_REPLAY : 0;
 	item->attempts = item->generation = 0;
 	item->from_sequence = item->sequence;
-	return o->filter == NULL ? 1 : try_filter(r, item);
+	return o->filter == NULL ? 1 : try_filter(r, record, item);
 }

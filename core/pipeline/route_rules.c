@@ -2,6 +2,7 @@
 #include "core/pipeline/route_rules.h"
 
 #include "core/base/bug.h"
+#include "core/pipeline/event_json.h"
 #include "core/pipeline/route_rings.h"
 #include "core/pipeline/router.h"
 
@@ -40,6 +41,19 @@ static bool gather_headers(struct wr_rules *rules, const struct wr_record_view *
 	}
 	event->headers = rules->headers;
 	event->header_count = count;
+	return true;
+}
+
+/* The event's payload, as patterns see it. False: that cannot be told. */
+static bool take_payload(struct wr_rules *rules, const struct wr_record *record,
+			 const struct wr_record_view *view, struct weir_routed *event)
+{
+	struct wr_event_json json = {.bytes = view->payload, .count = view->payload_bytes};
+	if (rules->json != NULL &&
+	    wr_event_json(rules->pipeline, record, view, rules->json, rules->json_max, &json) != 0)
+		return false;
+	event->payload = json.bytes;
+	event->payload_bytes = json.count;
 	return true;
 }
 
@@ -180,24 +194,22 @@ static bool match(struct looking *l, const struct wr_record *record)
 	const uint32_t *rules_of = rules->rules_of + l->topic->first_rule;
 	struct weir_routed event = {0};
 	struct wr_record_view view;
-	bool has_headers = true;
+	uint8_t missing = 0;
 	if (!wr_record_view(record, record->bytes, &view))
 		return false;
 	event.key = (const char *)view.key;
 	event.key_bytes = record->key_bytes;
-	if (m->reads_payloads) {
-		event.payload = view.payload;
-		event.payload_bytes = view.payload_bytes;
-	}
-	if (m->reads_headers)
-		has_headers = gather_headers(rules, &view, &event);
+	if (m->reads_payloads && !take_payload(rules, record, &view, &event))
+		missing |= WR_ASKS_PAYLOAD;
+	if (m->reads_headers && !gather_headers(rules, &view, &event))
+		missing |= WR_ASKS_HEADERS;
 	int count =
 		wr_match_run_each(rules->match, m->matcher, &event, rules->hits, rules->rule_count);
 	for (int i = 0; i < count; i++)
 		take_rule(l, rules_of[rules->hits[i] & ~WR_MATCH_UNKNOWN],
 			  (rules->hits[i] & WR_MATCH_UNKNOWN) != 0);
-	for (uint32_t i = 0; i < l->topic->rule_count && !has_headers; i++)
-		if (rules->asks_headers[rules_of[i]] != 0)
+	for (uint32_t i = 0; i < l->topic->rule_count && missing != 0; i++)
+		if ((rules->asks[rules_of[i]] & missing) != 0)
 			take_rule(l, rules_of[i], true);
 	if (rules->rings != NULL)
 		wr_rings_run(rules, &view, l->seq, own, l);

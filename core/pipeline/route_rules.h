@@ -27,6 +27,10 @@
 /* Headers of an event that are looked at; of one that has more no term over headers can be told. */
 #define WR_ROUTE_HEADERS_MAX 256u
 
+/* What of an event a rule asks for, beside its key. */
+#define WR_ASKS_HEADERS 1u
+#define WR_ASKS_PAYLOAD 2u
+
 /* One filter of a subscription. */
 struct wr_program {
 	uint32_t subscription;
@@ -67,6 +71,7 @@ struct wr_rules_topic {
 struct wr_rings;
 
 struct wr_rules {
+	struct weir_pipeline *pipeline;
 	struct wr_memory *memory;
 	struct weir_allocator allocator;
 	struct weir_match *match; /* NULL: no topic has a rule, or it is still the rules' before */
@@ -74,12 +79,12 @@ struct wr_rules {
 	struct wr_program *programs;
 	uint32_t program_count;
 	uint32_t rule_count;
-	uint32_t *program_of;  /* [rule_count] */
-	uint8_t *asks_headers; /* [rule_count] */
-	uint32_t *hits;        /* [rule_count] scratch of one event */
-	uint64_t *held;        /* [rule_count] the event at which the rule held last */
-	uint64_t *unknown;     /* [rule_count] or at which that could not be told */
-	uint32_t *rules_of;    /* [topic_rule_count] rules of each topic */
+	uint32_t *program_of; /* [rule_count] */
+	uint8_t *asks;        /* [rule_count] WR_ASKS_* of each */
+	uint32_t *hits;       /* [rule_count] scratch of one event */
+	uint64_t *held;       /* [rule_count] the event at which the rule held last */
+	uint64_t *unknown;    /* [rule_count] or at which that could not be told */
+	uint32_t *rules_of;   /* [topic_rule_count] rules of each topic */
 	uint32_t topic_rule_count;
 	uint32_t *programs_of; /* [topic_program_count] programs of each topic */
 	uint32_t *asked_of;    /* those of them that are asked for each event */
@@ -95,6 +100,9 @@ struct wr_rules {
 	uint32_t plain_count; /* subscriptions that were looked at for that */
 	uint64_t *tags;       /* bitmap of the tags of all topics of filtered subscriptions */
 	uint32_t tag_words;
+	/* An event's payload as JSON (event_json.h); NULL: there are no schemas, or nobody asks. */
+	char *json;
+	uint32_t json_max; /* bytes that there are */
 	/* Where payloads of a run of copies are transformed; NULL: nobody does. */
 	uint8_t *transformed;
 	uint32_t transformed_max; /* bytes that there are */

@@ -229,6 +229,13 @@ static void settle_program(struct wr_rules_builder *b, const struct wr_rule_sour
 	}
 }
 
+static uint8_t asks_of(enum weir_filter_kind kind)
+{
+	return wr_kind_asks_headers(kind)   ? WR_ASKS_HEADERS
+	       : wr_kind_asks_payload(kind) ? WR_ASKS_PAYLOAD
+					    : 0;
+}
+
 static int build_one(void *context, const struct wr_rule_source *source)
 {
 	struct wr_rules_builder *b = context;
@@ -256,8 +263,7 @@ static int build_one(void *context, const struct wr_rule_source *source)
 			return rc;
 		}
 		program->negated |= term->negated ? 1u << i : 0;
-		rules->asks_headers[b->rule_count] = term->kind == WEIR_FILTER_HEADERS ||
-						     term->kind == WEIR_FILTER_SNS_ATTRIBUTES;
+		rules->asks[b->rule_count] = asks_of((enum weir_filter_kind)term->kind);
 		rules->program_of[b->rule_count++] = b->program_count;
 	}
 	settle_program(b, source, program);
@@ -305,6 +311,7 @@ void wr_rules_destroy(struct wr_rules *rules)
 		wr_rules_topic_free(rules, rules->topics[t].matcher);
 	wr_rings_destroy(rules->memory, rules->rings);
 	weir_match_destroy(rules->match);
+	wr_rules_array_free(rules, rules->json, rules->json_max, 1);
 	wr_rules_array_free(rules, rules->transformed, rules->transformed_max, 1);
 	wr_rules_array_free(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
 	wr_rules_array_free(rules, rules->copied_by, rules->topics_max, sizeof *rules->copied_by);
@@ -318,7 +325,7 @@ void wr_rules_destroy(struct wr_rules *rules)
 	wr_rules_array_free(rules, rules->unknown, rules->rule_count, sizeof *rules->unknown);
 	wr_rules_array_free(rules, rules->held, rules->rule_count, sizeof *rules->held);
 	wr_rules_array_free(rules, rules->hits, rules->rule_count, sizeof *rules->hits);
-	wr_rules_array_free(rules, rules->asks_headers, rules->rule_count, 1);
+	wr_rules_array_free(rules, rules->asks, rules->rule_count, 1);
 	wr_rules_array_free(rules, rules->program_of, rules->rule_count, sizeof *rules->program_of);
 	wr_rules_array_free(rules, rules->programs, rules->program_count, sizeof *rules->programs);
 	wr_rules_array_free(rules, rules->topics, rules->topics_max, sizeof *rules->topics);
@@ -330,7 +337,7 @@ static bool take_arrays(struct wr_rules *rules)
 	rules->topics = wr_rules_array(rules, rules->topics_max, sizeof *rules->topics);
 	rules->programs = wr_rules_array(rules, rules->program_count, sizeof *rules->programs);
 	rules->program_of = wr_rules_array(rules, rules->rule_count, sizeof *rules->program_of);
-	rules->asks_headers = wr_rules_array(rules, rules->rule_count, 1);
+	rules->asks = wr_rules_array(rules, rules->rule_count, 1);
 	rules->hits = wr_rules_array(rules, rules->rule_count, sizeof *rules->hits);
 	rules->held = wr_rules_array(rules, rules->rule_count, sizeof *rules->held);
 	rules->unknown = wr_rules_array(rules, rules->rule_count, sizeof *rules->unknown);
@@ -347,11 +354,10 @@ static bool take_arrays(struct wr_rules *rules)
 		rules->transformed = wr_rules_array(rules, rules->transformed_max, 1);
 	return (rules->transforming == 0 || rules->transformed != NULL) &&
 	       (rules->shares == 0 || rules->rings != NULL) && rules->topics != NULL &&
-	       rules->programs != NULL && rules->program_of != NULL &&
-	       rules->asks_headers != NULL && rules->hits != NULL && rules->held != NULL &&
-	       rules->unknown != NULL && rules->rules_of != NULL && rules->programs_of != NULL &&
-	       rules->asked_of != NULL && rules->tags != NULL && rules->copied_by != NULL &&
-	       rules->plain_from != NULL;
+	       rules->programs != NULL && rules->program_of != NULL && rules->asks != NULL &&
+	       rules->hits != NULL && rules->held != NULL && rules->unknown != NULL &&
+	       rules->rules_of != NULL && rules->programs_of != NULL && rules->asked_of != NULL &&
+	       rules->tags != NULL && rules->copied_by != NULL && rules->plain_from != NULL;
 }
 
 /*
@@ -393,6 +399,22 @@ void wr_rules_follow(struct wr_rules *rules, struct wr_rules *before)
 	before->match = NULL;
 }
 
+/* As much JSON as is matched: what is larger cannot be told. */
+static int make_json_room(struct wr_rules_builder *b)
+{
+	struct wr_rules *rules = b->rules;
+	const struct weir_options *o = &b->pipeline->options;
+	bool is_asked = false;
+	for (uint32_t t = 0; t < rules->topics_max; t++)
+		is_asked |= rules->topics[t].matcher != NULL &&
+			    rules->topics[t].matcher->reads_payloads;
+	if (!is_asked || o->schemas_max == 0)
+		return 0;
+	rules->json_max = wr_run_bytes_max(o);
+	rules->json = wr_rules_array(rules, rules->json_max, 1);
+	return rules->json != NULL ? 0 : wr_rules_no_memory(b->problem);
+}
+
 static int build(struct wr_rules_builder *b, const struct wr_rules_pendings *pendings)
 {
 	struct wr_rules *rules = b->rules;
@@ -403,6 +425,8 @@ static int build(struct wr_rules_builder *b, const struct wr_rules_pendings *pen
 	for (uint32_t t = 0; t < rules->topics_max && rc == 0; t++)
 		if (rules->topics[t].rule_count > 0)
 			rc = wr_rules_make_topic(b, t);
+	if (rc == 0)
+		rc = make_json_room(b);
 	return rc == 0 ? make_match(b) : rc;
 }
 
@@ -433,6 +457,7 @@ int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pendings *pen
 	struct wr_rules *rules = memory->ops->alloc(memory, sizeof *rules, 64);
 	if (rules == NULL)
 		return wr_rules_no_memory(problem);
+	rules->pipeline = p;
 	rules->memory = memory;
 	rules->allocator =
 		(struct weir_allocator){.alloc = from_memory, .free = to_memory, .context = memory};

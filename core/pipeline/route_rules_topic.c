@@ -69,9 +69,9 @@ static int compile_program(struct wr_rules_builder *b, uint32_t number, struct w
 	for (uint32_t i = 0; i < program->term_count; i++) {
 		const struct wr_filter_term *term = &view.terms[i];
 		struct weir_filter **filter = &b->filters[program->first_rule + i];
-		m->reads_payloads |=
-			term->kind == WEIR_FILTER_EVENTBRIDGE || term->kind == WEIR_FILTER_SNS_BODY;
-		m->reads_headers |= b->rules->asks_headers[program->first_rule + i] != 0;
+		uint8_t asks = b->rules->asks[program->first_rule + i];
+		m->reads_payloads |= (asks & WR_ASKS_PAYLOAD) != 0;
+		m->reads_headers |= (asks & WR_ASKS_HEADERS) != 0;
 		if (*filter != NULL || term->kind == WEIR_FILTER_HASH)
 			continue; /* a share of a ring is no rule of the matcher */
 		int rc = wr_filter_create((enum weir_filter_kind)term->kind, term->pattern,

@@ -87,6 +87,17 @@ struct wr_alternative {
 	size_t leaf_room;
 };
 
+/* What a pattern of a kind looks at, beside keys. */
+static inline bool wr_kind_asks_headers(enum weir_filter_kind kind)
+{
+	return kind == WEIR_FILTER_HEADERS || kind == WEIR_FILTER_SNS_ATTRIBUTES;
+}
+
+static inline bool wr_kind_asks_payload(enum weir_filter_kind kind)
+{
+	return kind == WEIR_FILTER_EVENTBRIDGE || kind == WEIR_FILTER_SNS_BODY;
+}
+
 enum wr_headers_match { WR_HEADERS_ALL, WR_HEADERS_ANY };
 
 /* One argument of a headers binding. */
@@ -117,6 +128,16 @@ bool wr_condition_holds(const struct wr_condition *condition, const struct wr_va
 
 /* Does one of the leaf's? */
 bool wr_leaf_holds(const struct wr_leaf *leaf, const struct wr_value *value);
+
+static inline bool wr_filter_asks_headers(const struct weir_filter *filter)
+{
+	return wr_kind_asks_headers(filter->kind);
+}
+
+static inline bool wr_filter_asks_payload(const struct weir_filter *filter)
+{
+	return wr_kind_asks_payload(filter->kind);
+}
 
 /* A problem with `where` (its end, if it is long) and a sentence. Returns `code`. */
 int wr_route_refuse(struct weir_problem *problem, int code, const char *where, size_t where_bytes,

@@ -5,7 +5,9 @@
  * A filter is up to WEIR_FILTER_TERMS_MAX terms, each a pattern of weir/route.h that must hold,
  * or with `negated` must not; all of them, or any of them. The routing key of an event is its
  * key, the headers are its headers, each as text (of several of one name the first), the payload
- * its payload.
+ * its payload. Of an event that was published to a topic that follows a subject (registry.h) that
+ * is its fields, whatever encodes them: Avro is looked at as JSON, as weir_schema_to_json() writes
+ * it without flags, and an id before a payload is passed over.
  *
  * A filter is part of the log, with the subscription. It is compiled when it is given, and
  * refused then if it is wrong or costs too much, with the place and the reason. weir looks at
@@ -36,8 +38,8 @@
  * its own to say: a retry, a dead letter, or the event as it is.
  *
  * What cannot be looked at (more than 256 different headers, a payload of which more array
- * elements matter than weir keeps apart: weir_match_run()) is wanted by every filter: nothing is
- * lost because of that. options.log_fn is told.
+ * elements matter than weir keeps apart: weir_match_run(), Avro whose JSON is larger than an event
+ * may be) is wanted by every filter: nothing is lost because of that. options.log_fn is told.
  */
 #ifndef WEIR_FILTERING_H
 #define WEIR_FILTERING_H

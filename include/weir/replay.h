@@ -64,7 +64,7 @@ struct weir_replay_options {
 	uint64_t event_end_us;
 	/** NULL (default), or what an event has to match: its key as routing key, its payload, its
 	 *  headers as text. Kept, and not copied. What is no JSON does not match a pattern over
-	 *  JSON. */
+	 *  JSON; Avro of a topic that follows a subject is looked at as JSON (filtering.h). */
 	const struct weir_filter *filter;
 
 	uint32_t per_second; /**< items, at most; 0 (default): as fast as it goes */

@@ -87,8 +87,8 @@ struct weir_routed {
 struct weir_item;
 
 /**
- * What of an item is matched: its key as routing key, its payload, its headers. A header whose
- * value is UTF-8 is a TEXT, any other BINARY; of several with one name the first counts.
+ * What of an item is matched: its key as routing key, its payload as it is, its headers. A header
+ * whose value is UTF-8 is a TEXT, any other BINARY; of several with one name the first counts.
  *
  * Thread: the one that polled. Blocks: never. Allocates: never.
  * @param item       an event, still lent; so is the result

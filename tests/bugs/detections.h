@@ -226,6 +226,8 @@
 	  "filtering::lag_is_not_exact_below_a_filter_that_is_gone")                               \
 	X(REFUSED_WANTS_NOTHING, unit_filtering,                                                   \
 	  "first_filter::who_was_refused_a_first_filter_goes_on_to_get_everything")                \
+	X(PATTERN_SEES_AVRO, unit_filtering,                                                       \
+	  "schema_filters::patterns_look_at_fields_whatever_encodes_them")                         \
 	X(FILTER_AT_ONCE, sim_pipeline, "events of a partition left out, doubled or out of order") \
 	X(FILTER_AT_ONCE, weir_anomaly, "unwanted")                                                \
 	X(FILTER_AT_ONCE, unit_filtering, "filtering::also_behind_a_restart")                      \

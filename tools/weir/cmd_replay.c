@@ -110,6 +110,7 @@ static const struct cli_command command = {
 struct replay {
 	struct journal_print print;
 	struct weir_filter *filter;
+	struct payload_json seen; /* of the filter */
 	struct weir_typed_header headers[HEADERS_MAX];
 	const void *key;
 	size_t key_bytes;
@@ -119,6 +120,22 @@ struct replay {
 };
 
 /* ---- which ---- */
+
+/* Fields, whatever encodes them: what stands behind the id of a schema, and Avro as JSON. */
+static void take_payload(struct replay *r, const struct weir_journal_event *event,
+			 struct weir_routed *routed)
+{
+	if (event->schema == NULL || event->item.payload == NULL)
+		return;
+	payload_json_make(&r->seen, event);
+	if (weir_schema_type_of(event->schema) == WEIR_SCHEMA_JSON_VALUE) {
+		routed->payload = (const uint8_t *)routed->payload + event->schema_prefix_bytes;
+		routed->payload_bytes -= event->schema_prefix_bytes;
+	} else if (r->seen.is_good) {
+		routed->payload = r->seen.text;
+		routed->payload_bytes = r->seen.bytes;
+	}
+}
 
 static bool is_wanted(struct replay *r, const struct weir_journal_event *event)
 {
@@ -138,8 +155,10 @@ static bool is_wanted(struct replay *r, const struct weir_journal_event *event)
 	if (r->filter == NULL)
 		return true;
 	int rc = weir_item_routed(item, r->headers, HEADERS_MAX, &routed);
-	if (rc == 0)
+	if (rc == 0) {
+		take_payload(r, event, &routed);
 		rc = weir_filter_match(r->filter, &routed, NULL);
+	}
 	/* No JSON does not match a pattern over JSON; what else cannot be tried is told. */
 	r->untried += rc < 0 && rc != -EINVAL ? 1 : 0;
 	return rc > 0;
@@ -241,7 +260,9 @@ static int run(const char *dir, struct replay *r)
 	weir_journal_visitor_init(&visitor);
 	set_range(r, &visitor);
 	visitor.event = see_event;
-	visitor.schemas = r->print.json.is_asked = choices.to_json;
+	r->print.json.is_asked = choices.to_json;
+	r->seen.is_asked = r->filter != NULL;
+	visitor.schemas = choices.to_json || r->filter != NULL;
 	visitor.damage = see_damage;
 	visitor.idle = see_idle;
 	visitor.context = r;
@@ -296,6 +317,7 @@ int cmd_replay(int argc, char **argv)
 	if (code == CLI_GO_ON)
 		code = run(argv[first], &r);
 	weir_filter_destroy(r.filter);
+	payload_json_fini(&r.seen);
 	payload_json_fini(&r.print.json);
 	free(bytes);
 	return code;

@@ -122,8 +122,8 @@ void payload_json_make(struct payload_json *p, const struct weir_journal_event *
 	const struct weir_item *item = &event->item;
 	p->why[0] = '\0';
 	p->is_good = false;
-	p->schema_id = event->schema_id;
-	if (event->schema_problem != NULL)
+	p->schema_id = p->is_asked ? event->schema_id : 0;
+	if (p->is_asked && event->schema_problem != NULL)
 		snprintf(p->why, sizeof p->why, "%s", event->schema_problem);
 	if (p->is_asked && event->schema != NULL)
 		p->is_good = take(p, event->schema, item->payload, item->payload_bytes,

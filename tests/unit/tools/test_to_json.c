@@ -103,6 +103,16 @@ static void all_ways(void)
 	has(" orders[0] {\"id\":8,");
 	CAPTURE(&c, cmd_replay, "replay", bed.dir, "--to-json", "--topic", "plain");
 	has(" plain[0] {\"id\":7,\"item\":\"nut\"}\n");
+	/* A pattern is asked of the fields, and shows nothing of that. */
+	CAPTURE(&c, cmd_replay, "replay", bed.dir, "--topic", "orders", "--filter",
+		"{\"id\":[7,9],\"item\":[\"nut\"]}");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	has(" orders[0] \"\\x00\\x00\\x00\\x00\\x01\\x0e\\x06nut\"\n");
+	has_not("\\x10");
+	has_not("no JSON");
+	CAPTURE(&c, cmd_replay, "replay", bed.dir, "--topic", "facts", "--filter", "{\"b\":[1]}");
+	has(" facts[0] \"{\\\"b\\\":1}\"\n");
+	has_not("[1,");
 }
 
 /* The letter is read as what it was, though its own topic follows nothing. */
