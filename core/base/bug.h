@@ -75,6 +75,10 @@
 	  "an event that goes alone is said to be in hand when a gap before it comes again")       \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
+	X(SAID_NOT_SAVED, "core/log/outstanding.c",                                                \
+	  "a checkpoint does not say where the text of an event's last rejection stands")          \
+	X(TEXT_NOT_CARRIED, "core/pipeline/carry.c",                                               \
+	  "a copy further on leaves out what was said of the event when it failed last")           \
 	X(CARRIED_NOT_HELD, "core/log/carried.c",                                                  \
 	  "what was copied further on does not hold retention where its copy stands")              \
 	X(CARRIED_NOT_SAVED, "core/log/carried.c",                                                 \

@@ -342,11 +342,11 @@ void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
 		wr_share_park(s, e);
 		return;
 	}
-	e->reject_seq = r->record_seq;
 	if (!r->counts) {
 		wr_share_make_ready(s, e, true);
 		return;
 	}
+	e->reject_seq = r->record_seq;
 	e->attempts++;
 	e->reason = r->reason;
 	if (e->first_failed_us == 0)

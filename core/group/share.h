@@ -76,7 +76,7 @@ struct wr_share_event {
 	uint64_t expires_ns;    /* append time; 0: never */
 	uint64_t durable_from;  /* UNDURABLE: the record that is to be durable */
 	uint64_t told_by;       /* ANSWERED: once the log is followed up to here, it was missed */
-	uint64_t reject_seq;    /* of the last reject; 0: none of this run */
+	uint64_t reject_seq;    /* of the last reject that counted; 0: none did */
 	uint64_t first_failed_us, last_failed_us;
 	uint64_t grant;      /* LEASED: the how-manieth that its member was given */
 	uint64_t granted_ns; /* LEASED: when that was */

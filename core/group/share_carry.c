@@ -22,7 +22,9 @@ void wr_share_below(const struct wr_share *s, uint64_t end_seq, struct wr_share_
 		if (wr_share_place(e) >= end_seq)
 			continue;
 		ret->events++;
-		ret->bytes += wr_record_stride(e->bytes + WR_CARRIED_MORE_BYTES_MAX);
+		bool has_text = e->reject_seq != 0 && e->state != WR_SHARE_PARKED;
+		ret->bytes += wr_record_stride(e->bytes + WR_CARRIED_MORE_BYTES_MAX +
+					       (has_text ? WR_CARRIED_TEXT_BYTES_MAX : 0));
 		ret->has_fixed = ret->has_fixed || !wr_share_may_carry(s, e);
 	}
 }

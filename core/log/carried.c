@@ -109,7 +109,7 @@ int wr_decide_carried(struct wr_tables *t, struct wr_undo *undo, const struct wr
 		return -ESTALE;
 	carry(o, (uint32_t)(e - o->entries), seq);
 	wr_outstanding_set_position(o, &t->settle, carried.subscription, s);
-	d->features = WR_BATCH_CARRIED;
+	d->features = WR_BATCH_CARRIED | (carried.text_bytes > 0 ? WR_BATCH_CARRIED_TEXT : 0);
 	return 0;
 }
 

@@ -392,7 +392,7 @@ static int decide_shared(struct wr_tables *t, struct wr_undo *undo,
 	default:
 		if (!wr_reject_read(view, &reject, &text))
 			return -EINVAL;
-		return wr_outstanding_reject(&t->outstanding, &t->settle, id, s, &reject,
+		return wr_outstanding_reject(&t->outstanding, &t->settle, id, s, &reject, seq,
 					     undo->entries != NULL, &d->id);
 	}
 }

@@ -10,10 +10,13 @@
 #include "core/log/carried.h"
 #include "core/log/suspects.h"
 
-/* 1: without expires_us and a list's generations, and with a priority of 0; 2: without suspects. */
-#define OUTSTANDING_VERSION 3u
+/*
+ * 1: without expires_us and a list's generations, and with a priority of 0; 2: without suspects;
+ * 3: without said_seq.
+ */
+#define OUTSTANDING_VERSION 4u
 #define LIST_BYTES 56u
-#define SAVED_ENTRY_BYTES 72u
+#define SAVED_ENTRY_BYTES 80u
 
 static uint32_t bucket_count_of(const struct wr_outstanding_limits *l)
 {
@@ -316,12 +319,13 @@ static int end_parked(struct wr_outstanding *o, struct wr_settle *settle, uint32
 	*ret_generation = raise_generation(o, e);
 	e->attempts = e->reason = e->dead = 0;
 	e->first_failed_us = e->last_failed_us = e->not_before_us = e->expires_us = 0;
+	e->said_seq = 0;
 	return 0;
 }
 
 int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
 			  const struct wr_subscription *s, const struct wr_reject *reject,
-			  bool keep, uint32_t *ret_generation)
+			  uint64_t seq, bool keep, uint32_t *ret_generation)
 {
 	if (wr_suspects_is_verdict(reject->verdict))
 		return wr_suspects_decide(o, id, reject, ret_generation);
@@ -346,6 +350,7 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 	e->last_failed_us = reject->failed_us;
 	e->not_before_us = reject->not_before_us;
 	e->reason = reject->reason;
+	e->said_seq = seq;
 	e->dead = reject->verdict == WR_VERDICT_DEAD ? WR_ENTRY_DEAD : 0;
 	return 0;
 }
@@ -357,7 +362,7 @@ static void begin_anew(struct wr_outstanding_entry *e, uint32_t generation)
 		e->not_before_us = 0;
 	e->generation = generation;
 	e->attempts = e->reason = e->dead = 0;
-	e->first_failed_us = e->last_failed_us = 0;
+	e->first_failed_us = e->last_failed_us = e->said_seq = 0;
 }
 
 void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
@@ -435,6 +440,7 @@ static void save_entry(const struct wr_outstanding_entry *e, struct wr_sink *sin
 	wr_sink_u32(sink, e->reason);
 	wr_sink_u32(sink, e->dead | (uint32_t)e->priority << 16);
 	wr_sink_u64(sink, e->expires_us);
+	wr_sink_u64(sink, WR_BUG(SAID_NOT_SAVED) ? 0 : e->said_seq);
 }
 
 void wr_outstanding_save(struct wr_outstanding *o, struct wr_catalog *catalog, struct wr_sink *sink)
@@ -489,11 +495,13 @@ static int load_entry(struct wr_outstanding *o, uint32_t id, const struct wr_sub
 	e.dead = (uint16_t)dead;
 	e.priority = (uint16_t)(dead >> 16);
 	e.expires_us = version >= 2 ? wr_take_u64(in) : 0;
+	e.said_seq = version >= 4 ? wr_take_u64(in) : 0;
 	if (version == 1 && e.generation > list->top_generation)
 		list->top_generation = e.generation;
 	if (in->failed || e.seq < least || e.seq >= list->frontier || e.row >= s->row_count ||
 	    e.generation < list->first_generation || e.generation > list->top_generation ||
-	    e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED) || e.priority > WR_PRIORITY_MAX)
+	    e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED) || e.priority > WR_PRIORITY_MAX ||
+	    (e.said_seq != 0 && e.said_seq <= e.seq))
 		return WEIR_E_CORRUPT;
 	if (o->free_count == 0)
 		return WEIR_E_FULL;

@@ -31,6 +31,7 @@ struct wr_outstanding_entry {
 	uint64_t not_before_us; /* of its delay, or of the last reject */
 	uint64_t expires_us;    /* 0: never */
 	uint64_t place;         /* where its copy lies (carried.h); 0: it lies where it was */
+	uint64_t said_seq;      /* of the last record that counted an attempt; 0: none did */
 	uint32_t subscription;
 	uint32_t row;
 	uint32_t bytes;
@@ -100,13 +101,14 @@ int wr_outstanding_settle(struct wr_outstanding *o, struct wr_settle *settle, ui
 			  const struct wr_subscription *s, const struct wr_settle_view *view,
 			  bool keep, uint32_t *ret_ignored);
 /*
+ * `seq`: of the record.
  * *ret_generation: the one in force, also where it is refused; 0: it is not outstanding. What ends
  * a parked event and finds none: WEIR_E_OUT_OF_SEQUENCE. In a run it is the last record: only what
  * it settles can be taken back (`keep`, as above).
  */
 int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
 			  const struct wr_subscription *s, const struct wr_reject *reject,
-			  bool keep, uint32_t *ret_generation);
+			  uint64_t seq, bool keep, uint32_t *ret_generation);
 
 /*
  * All that is outstanding is so no more, and the frontier is there (a seek). Not in a run. Where

@@ -41,6 +41,7 @@ static void crashed(struct wr_outstanding *o, uint32_t id, const struct wr_rejec
 		e->last_failed_us = reject->failed_us;
 		e->not_before_us = 0;
 		e->reason = 0;
+		e->said_seq = 0; // nobody said why
 	}
 	list->suspects_end = after.end;
 	list->crashes = after.crashes;

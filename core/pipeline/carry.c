@@ -8,6 +8,7 @@
 #include "core/pipeline/erase.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
+#include "core/pipeline/reason.h"
 #include "core/pipeline/sharing.h"
 #include "core/record/recipients.h"
 
@@ -144,7 +145,7 @@ static int write_copy(struct wr_sharing *sharing, const struct wr_share_event *e
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
-	uint32_t stride = wr_carried_stride(view);
+	uint32_t stride = wr_carried_stride(view, from);
 	if (stride == 0 || stride > p->writer.options.run_bytes_max)
 		return WEIR_E_TOO_BIG;
 	uint8_t *to = wr_lane_claim(lane, stride);
@@ -167,12 +168,18 @@ static int copy(struct wr_sharing *sharing, const struct wr_share_event *e)
 	uint64_t place = wr_share_place(e);
 	struct wr_portion portion;
 	struct wr_record_view view;
+	struct wr_reason reason;
+	if (wr_reason_read(p, e, &reason) != 0)
+		return -EAGAIN;
 	if (!wr_portion_find(p, wr_group_pin(p), place, place, &portion))
 		return portion.unreadable ? portion.code : -EAGAIN;
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, place);
 	int rc = WEIR_E_CORRUPT;
 	if (wr_record_has_event(r) && wr_record_view(r, r->bytes, &view)) {
 		struct wr_carried from = wr_carried_from(&portion, r, e->seq, sharing->live->id);
+		wr_reason_put_copied(&reason, &from);
+		from.text = reason.text;
+		from.text_bytes = WR_BUG(TEXT_NOT_CARRIED) ? 0 : reason.text_bytes;
 		if (e->seq < wr_erased_end(p) && wr_is_erased(p, r, e->seq))
 			rc = -ESTALE;
 		else if (from.seq == e->seq && from.subscription == sharing->live->id)

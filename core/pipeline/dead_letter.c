@@ -19,6 +19,7 @@
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
+#include "core/pipeline/reason.h"
 #include "core/pipeline/retry.h"
 #include "core/pipeline/sharing.h"
 #include "core/record/origin.h"
@@ -32,29 +33,6 @@ struct letter {
 	uint8_t origin[ORIGIN_BYTES_MAX];
 	struct wr_event_copy copy;
 };
-
-/* What was said when it failed last; nothing when that was before this run, or left memory. */
-static void read_reason(struct weir_pipeline *p, const struct wr_share_event *event,
-			struct wr_origin *origin, char *text, uint16_t *ret_text_bytes)
-{
-	struct wr_portion portion;
-	struct wr_record_view view;
-	struct wr_reject reject;
-	const char *said;
-	*ret_text_bytes = 0;
-	if (event->reject_seq == 0 ||
-	    !wr_portion_find(p, wr_group_pin(p), event->reject_seq, event->reject_seq, &portion))
-		return;
-	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->reject_seq);
-	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
-	    wr_reject_read(&view, &reject, &said)) {
-		if (reject.verdict == WR_VERDICT_DEAD && !event->expired && !event->overflowed)
-			origin->flags |= WR_ORIGIN_BY_VERDICT;
-		memcpy(text, said, reject.text_bytes);
-		*ret_text_bytes = (uint16_t)reject.text_bytes;
-	}
-	wr_chunks_unpin(wr_group_pin(p));
-}
 
 static uint32_t write_settle(const struct wr_share_event *event, uint32_t subscription, uint8_t *to)
 {
@@ -180,8 +158,9 @@ static int bury(const struct wr_burial *b, uint32_t topic)
 		.first_failed_us = event->first_failed_us,
 		.last_failed_us = event->last_failed_us,
 	};
-	uint16_t text_bytes;
-	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
+	struct wr_reason reason;
+	if (wr_reason_read(p, event, &reason) != 0)
+		return -EAGAIN;
 	uint64_t place = wr_share_place(event);
 	if (!wr_portion_find(p, wr_group_pin(p), place, place, &portion)) {
 		if (p->journal == NULL && wr_portion_oldest_seq(p, wr_group_pin(p)) > event->seq)
@@ -196,16 +175,20 @@ static int bury(const struct wr_burial *b, uint32_t topic)
 	if (is_erased || WR_BUG(LETTER_NOT_WRITTEN)) {
 		rc = settle_alone(b, r->bytes);
 	} else if (wr_record_view(r, r->bytes, &letter.view) && wr_record_has_event(r)) {
+		wr_reason_put_copied(&reason, &from);
+		if (reason.is_dead && !event->expired && !event->overflowed)
+			origin.flags |= WR_ORIGIN_BY_VERDICT;
 		origin.epoch = from.epoch;
 		origin.log = from.log;
 		origin.topic = r->topic;
 		origin.partition =
 			wr_topic_partition(&p->tables.catalog.topics[r->topic], r, event->seq);
 		memcpy(letter.origin, &origin, sizeof origin);
+		memcpy(letter.origin + sizeof origin, reason.text, reason.text_bytes);
 		letter.copy = (struct wr_event_copy){
 			.view = &letter.view,
 			.origin = letter.origin,
-			.origin_bytes = (uint16_t)(sizeof origin + text_bytes),
+			.origin_bytes = (uint16_t)(sizeof origin + reason.text_bytes),
 		};
 		wr_event_copy_measure(&letter.copy);
 		rc = write_run(b, &letter, topic);

@@ -56,6 +56,7 @@ static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
 			.generation = e->generation,
 			.attempts = e->attempts,
 			.reason = e->reason,
+			.reject_seq = e->said_seq,
 			.first_failed_us = e->first_failed_us,
 			.last_failed_us = e->last_failed_us,
 			.not_before_ns = wr_append_ns(e->not_before_us),

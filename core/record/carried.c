@@ -10,7 +10,9 @@ bool wr_carried_read(const struct wr_record_view *view, struct wr_carried *ret)
 	struct wr_option option;
 	if (view->head->kind != WR_KIND_CARRIED ||
 	    !wr_option_find(view, WR_OPTION_CARRIED, &option) ||
-	    option.value_bytes != WR_CARRIED_BYTES || wr_get_u32(option.value + 28) != 0)
+	    option.value_bytes < WR_CARRIED_BYTES ||
+	    option.value_bytes > WR_CARRIED_BYTES + WR_CARRIED_TEXT_BYTES_MAX ||
+	    wr_get_u32(option.value + 28) != 0)
 		return false;
 	*ret = (struct wr_carried){
 		.seq = wr_get_u64(option.value),
@@ -18,6 +20,8 @@ bool wr_carried_read(const struct wr_record_view *view, struct wr_carried *ret)
 		.epoch = wr_get_u32(option.value + 16),
 		.log = wr_get_u32(option.value + 20),
 		.subscription = wr_get_u32(option.value + 24),
+		.text_bytes = option.value_bytes - WR_CARRIED_BYTES,
+		.text = option.value + WR_CARRIED_BYTES,
 	};
 	return true;
 }
@@ -30,20 +34,20 @@ bool wr_carried_of(const struct wr_record *r, struct wr_carried *ret)
 }
 
 /* All that the event has, but what says so of a copy before. */
-static uint32_t given_bytes(const struct wr_record_view *event)
+static uint32_t given_bytes(const struct wr_record_view *event, const struct wr_carried *c)
 {
 	struct wr_option option;
-	uint32_t given = wr_option_size(WR_CARRIED_BYTES);
+	uint32_t given = wr_option_size((uint16_t)(WR_CARRIED_BYTES + c->text_bytes));
 	for (uint32_t at = 0; (at = wr_option_next(event, at, &option)) != 0;)
 		if (option.tag != WR_OPTION_CARRIED)
 			given += wr_option_size(option.value_bytes);
 	return given;
 }
 
-uint32_t wr_carried_stride(const struct wr_record_view *event)
+uint32_t wr_carried_stride(const struct wr_record_view *event, const struct wr_carried *c)
 {
 	uint32_t key_bytes = event->head->key_bytes;
-	uint32_t area = wr_record_option_area(given_bytes(event), key_bytes);
+	uint32_t area = wr_record_option_area(given_bytes(event, c), key_bytes);
 	if (area > UINT16_MAX)
 		return 0;
 	return wr_record_stride(WR_RECORD_HEAD_BYTES + area + key_bytes + event->payload_bytes);
@@ -51,8 +55,8 @@ uint32_t wr_carried_stride(const struct wr_record_view *event)
 
 void wr_carried_write(const struct wr_record_view *event, const struct wr_carried *c, uint8_t *to)
 {
-	uint8_t value[WR_CARRIED_BYTES] = {0};
-	uint32_t given = given_bytes(event);
+	uint8_t value[WR_CARRIED_BYTES + WR_CARRIED_TEXT_BYTES_MAX] = {0};
+	uint32_t given = given_bytes(event, c);
 	struct wr_record head = *event->head;
 	struct wr_option option;
 	head.kind = WR_KIND_CARRIED;
@@ -67,7 +71,10 @@ void wr_carried_write(const struct wr_record_view *event, const struct wr_carrie
 	wr_put_u32(value + 16, c->epoch);
 	wr_put_u32(value + 20, c->log);
 	wr_put_u32(value + 24, c->subscription);
-	at += wr_option_put(at, WR_OPTION_CARRIED, value, sizeof value);
+	if (c->text_bytes > 0)
+		memcpy(value + WR_CARRIED_BYTES, c->text, c->text_bytes);
+	at += wr_option_put(at, WR_OPTION_CARRIED, value,
+			    (uint16_t)(WR_CARRIED_BYTES + c->text_bytes));
 	for (uint32_t i = 0; (i = wr_option_next(event, i, &option)) != 0;)
 		if (option.tag != WR_OPTION_CARRIED)
 			at += wr_option_put(at, option.tag, option.value, option.value_bytes);

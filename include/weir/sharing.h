@@ -154,7 +154,10 @@ struct weir_origin {
 	bool untransformed;       /**< and could not transform it: `text` says why */
 	uint64_t first_failed_us; /**< append time (event.h) */
 	uint64_t last_failed_us;
-	const char *text; /**< of the last rejection, not terminated; "" after a restart */
+	/** Of the last rejection, not terminated. "" also where nothing was said: a lease ran out;
+	 *  and where the rejection cannot be read: it is damaged, a memory-only log was overrun, or
+	 *  a weir that did not keep its place wrote the checkpoint that this was opened from. */
+	const char *text;
 	uint32_t text_bytes;
 };
 

@@ -73,6 +73,9 @@
 	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
 	  "partition_retry::"                                                                      \
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
+	X(SAID_NOT_SAVED, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")  \
+	X(SAID_NOT_SAVED, unit_letter_text, "letter_text::a_queues_is_there_from_a_checkpoint")    \
+	X(TEXT_NOT_CARRIED, unit_carry, "carry::what_was_said_of_it_goes_with_its_copies")         \
 	X(CARRIED_NOT_HELD, unit_outstanding,                                                      \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
 	X(CARRIED_NOT_SAVED, unit_outstanding,                                                     \

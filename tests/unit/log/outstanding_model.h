@@ -15,6 +15,7 @@ struct model_event {
 	bool out;
 	uint32_t row, bytes, generation, attempts, reason, dead;
 	uint32_t priority;
+	bool said;      /* a record counts an attempt, and none ended that since */
 	uint64_t place; /* 0: where it was */
 	uint64_t key, first_failed_us, last_failed_us, not_before_us, expires_us;
 };
@@ -73,7 +74,7 @@ static inline void model_begin_anew(struct model *m, struct model_event *e)
 		e->not_before_us = 0;
 	e->generation = m->first_generation;
 	e->attempts = e->reason = e->dead = 0;
-	e->first_failed_us = e->last_failed_us = 0;
+	e->first_failed_us = e->last_failed_us = e->said = 0;
 	m->settled_events[e->row]--;
 	m->settled_bytes[e->row] -= e->bytes;
 	m->out++;

@@ -112,13 +112,20 @@ static void tear_down(void)
 TestSuite(carried, .init = set_up, .fini = tear_down);
 
 static const struct wr_carried good = {
-	.seq = 5, .append_us = 1234, .epoch = 3, .log = 0, .subscription = 0};
+	.seq = 5,
+	.append_us = 1234,
+	.epoch = 3,
+	.log = 0,
+	.subscription = 0,
+	.text = "said",
+	.text_bytes = 4,
+};
 
 static void write_from(const uint8_t *of, const struct wr_carried *carried)
 {
 	struct wr_record_view view;
 	cr_assert(wr_record_view(of, 256, &view));
-	uint32_t stride = wr_carried_stride(&view);
+	uint32_t stride = wr_carried_stride(&view, carried);
 	cr_assert(stride > 0 && stride <= sizeof record - 1);
 	memset(record, 0x55, sizeof record);
 	wr_carried_write(&view, carried, record);
@@ -151,6 +158,8 @@ static void expect_event(const uint8_t *bytes)
 	cr_expect(carried.seq == good.seq && carried.append_us == good.append_us &&
 		  carried.epoch == good.epoch && carried.log == good.log &&
 		  carried.subscription == good.subscription);
+	cr_expect(carried.text_bytes == good.text_bytes &&
+		  memcmp(carried.text, good.text, good.text_bytes) == 0);
 }
 
 Test(carried, a_copy_has_all_that_the_event_had_and_so_has_its_copy)
@@ -177,7 +186,7 @@ Test(carried, it_moves_the_place_and_nothing_else)
 	write_from(event, &good);
 	uint64_t seq = next_seq;
 	cr_assert_eq(decide(), 0);
-	cr_expect_eq(decision.features, WR_BATCH_CARRIED);
+	cr_expect_eq(decision.features, WR_BATCH_CARRIED | WR_BATCH_CARRIED_TEXT);
 	cr_expect_eq(decision.tag, WR_TAG_CONTROL);
 	cr_expect_eq(position(), 7);
 	struct wr_outstanding_entry *after = wr_outstanding_find(&tables.outstanding, 0, 5);

@@ -39,7 +39,7 @@ static void compare_queue(uint32_t queue)
 		CHECK(entry->last_failed_us == e->last_failed_us);
 		CHECK(entry->not_before_us == e->not_before_us);
 		CHECK(entry->expires_us == e->expires_us && entry->priority == e->priority);
-		CHECK(entry->place == e->place);
+		CHECK(entry->place == e->place && entry->said_seq == (e->said ? SEQS : 0));
 		CHECK(wr_outstanding_find(o, queue, seq) == entry);
 		before = at;
 		at = entry->next;
@@ -198,6 +198,7 @@ static void end_parked(struct model *m, struct model_event *e, uint32_t verdict,
 		model_raise(m, e);
 	e->attempts = e->reason = e->dead = 0;
 	e->first_failed_us = e->last_failed_us = e->not_before_us = e->expires_us = 0;
+	e->said = false;
 	CHECK(told == (verdict == WR_VERDICT_REDRIVEN ? e->generation : 0));
 	if (verdict == WR_VERDICT_REDRIVEN)
 		return;
@@ -258,6 +259,7 @@ static void reject(uint32_t queue)
 	e->last_failed_us = r.failed_us;
 	e->not_before_us = r.not_before_us;
 	e->reason = r.reason;
+	e->said = true;
 	e->dead = r.verdict == WR_VERDICT_DEAD;
 }
 
@@ -498,7 +500,7 @@ static uint32_t find_section(const uint8_t *bytes, size_t length, struct wr_sect
 static int load_section(const uint8_t *bytes, uint32_t place, const uint8_t *body, uint32_t length)
 {
 	cr_assert_eq(load_all(bytes, place - sizeof(struct wr_section_header)), 0);
-	return wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 3, 0, body, length);
+	return wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 4, 0, body, length);
 }
 
 CASE(outstanding, a_section_that_was_cut_or_flipped_is_refused_or_says_what_it_says)
@@ -530,13 +532,16 @@ CASE(outstanding, a_section_that_was_cut_or_flipped_is_refused_or_says_what_it_s
 		bytes[place + bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	cr_expect_gt(taken, 100, "no checksum is looked at here");
-	for (uint32_t version = 0; version <= 4; version += 4)
+	for (uint32_t version = 0; version <= 5; version += 5)
 		cr_expect_eq(wr_tables_load(&tables, WR_SECTION_OUTSTANDING, version, 0,
 					    bytes + place, 4),
 			     WEIR_E_FORMAT);
 }
 
-/* As it was before crashes made suspects, and before events had a time to live. */
+/*
+ * As it was before entries said where a rejection stands, before crashes made suspects, and before
+ * events had a time to live.
+ */
 CASE(outstanding, a_section_of_an_older_version_is_read)
 {
 	static uint8_t bytes[BODY_MAX], old[BODY_MAX], after[BODY_MAX];
@@ -544,8 +549,9 @@ CASE(outstanding, a_section_of_an_older_version_is_read)
 	take_some();
 	size_t length = save_all(bytes);
 	uint32_t place = find_section(bytes, length, &header);
-	for (uint32_t version = 1; version <= 2; version++) {
-		uint32_t entry_bytes = version == 1 ? 64 : 72, list_bytes = version == 1 ? 24 : 32;
+	for (uint32_t version = 1; version <= 3; version++) {
+		uint32_t entry_bytes = version == 1 ? 64 : 72;
+		uint32_t list_bytes = version == 1 ? 24 : version == 2 ? 32 : 56;
 		uint32_t at = place + 4, used = 4;
 		memcpy(old, bytes + place, 4);
 		for (uint32_t queue = 0; queue < QUEUES; queue++) {
@@ -553,7 +559,7 @@ CASE(outstanding, a_section_of_an_older_version_is_read)
 			memcpy(old + used, bytes + at, list_bytes);
 			at += 56;
 			used += list_bytes;
-			for (; entries > 0; entries--, at += 72, used += entry_bytes)
+			for (; entries > 0; entries--, at += 80, used += entry_bytes)
 				memcpy(old + used, bytes + at, entry_bytes);
 		}
 		cr_assert_eq(at, place + header.bytes);

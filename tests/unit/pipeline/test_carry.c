@@ -207,6 +207,38 @@ Test(carry, a_copy_is_copied_again_and_dies_as_the_event)
 	cr_expect(origin.attempts == 1 && origin.reason == 6);
 }
 
+/* The record that says why has left with its segment, and so has the first copy. */
+Test(carry, what_was_said_of_it_goes_with_its_copies)
+{
+	const char said[] = "not this week";
+	queue_bed.options.attempts_max = 2;
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	struct weir_item item = queue_next(member), letter;
+	struct weir_rejection r = {.delay_ns = 3600000 * MS, .reason = 6, .text = said};
+	cr_assert_eq(weir_reject(member, &item, &r), 0);
+	queue_commit(member);
+	fill_until_left();
+	queue_reopen();
+	cr_assert_eq(queue_make(), id);
+	fill_until_left();
+	uint32_t letters = fixture_subscription(&queue_bed.f, "letters", "dead");
+	struct weir_member *reader = fixture_member(&queue_bed.f, letters, NULL);
+	struct weir_origin origin;
+	queue_bed.options.attempts_max = 1;
+	cr_assert_eq(queue_make(), id);
+	(void)queue_join(id, 8);
+	do {
+		letter = queue_next(reader);
+		cr_assert_eq(weir_ack(reader, &letter), 0);
+	} while (letter.payload_bytes != sizeof(uint64_t));
+	cr_assert(weir_item_origin(&letter, &origin));
+	cr_expect(origin.sequence == item.sequence && origin.attempts == 1 && origin.reason == 6);
+	cr_expect(origin.text_bytes == strlen(said) &&
+		  memcmp(origin.text, said, origin.text_bytes) == 0);
+}
+
 Test(carry, what_somebody_has_stays_where_it_is_until_he_gives_it_back)
 {
 	queue_bed.options.attempts_max = 3;
