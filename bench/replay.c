@@ -27,8 +27,8 @@
 #define ALIGN 4096u
 
 const char *const replay_way_names[REPLAY_WAYS] = {
-	"cached",      "cached_verify", "cached_plain", "cold",
-	"cold_verify", "cold_plain",    "subscription",
+	"cached", "cached_many", "cached_verify", "cached_plain",
+	"cold",   "cold_verify", "cold_plain",    "subscription",
 };
 
 static bool interrupted(const struct replay_settings *s)
@@ -252,6 +252,13 @@ static int see_event(void *context, const struct weir_journal_event *event)
 	return 0;
 }
 
+static int see_events(void *context, const struct weir_journal_events *events)
+{
+	for (size_t i = 0; i < events->count; i++)
+		see(context, &events->items[i]);
+	return 0;
+}
+
 static int count_damage(void *context, const struct weir_journal_damage *damage)
 {
 	(void)context;
@@ -269,14 +276,16 @@ static int compare(const struct replay_settings *s, const struct seen *seen)
 static int inspect(const struct replay_settings *s, enum replay_way way, struct replay_round *round,
 		   struct weir_problem *problem)
 {
-	bool shows = way == REPLAY_CACHED || way == REPLAY_COLD;
+	bool is_many = way == REPLAY_CACHED_MANY;
+	bool shows = way == REPLAY_CACHED || is_many || way == REPLAY_COLD;
 	struct weir_journal_visitor visitor;
 	struct weir_journal_report report;
 	struct seen seen = {.settings = s};
 
 	weir_journal_visitor_init(&visitor);
-	visitor.cached = way == REPLAY_CACHED || way == REPLAY_CACHED_VERIFY;
-	visitor.event = shows ? see_event : NULL;
+	visitor.cached = way <= REPLAY_CACHED_VERIFY;
+	visitor.event = shows && !is_many ? see_event : NULL;
+	visitor.events = is_many ? see_events : NULL;
 	visitor.damage = count_damage;
 	visitor.context = &seen;
 	int code = weir_journal_inspect(s->dir, &visitor, &report, problem);

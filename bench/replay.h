@@ -3,8 +3,9 @@
  * The replay benchmark: a journal is written once, closed, and read from its beginning to its end
  * in several ways, each counted by itself:
  *
- *   cached         weir_journal_inspect(), which verifies every batch and hands out every event,
- *                  with the files in the page cache
+ *   cached         weir_journal_inspect(), which verifies every batch and hands out every event
+ *                  by itself (`event` of its visitor), with the files in the page cache
+ *   cached_many    the same, many events in a call (`events`)
  *   cached_verify  the same without a callback for events
  *   cached_plain   read() of 256 KiB at a time, nothing looked at: what the kernel's copy takes
  *   cold           as the first, past the page cache
@@ -31,6 +32,7 @@
 
 enum replay_way {
 	REPLAY_CACHED,
+	REPLAY_CACHED_MANY,
 	REPLAY_CACHED_VERIFY,
 	REPLAY_CACHED_PLAIN,
 	REPLAY_COLD,

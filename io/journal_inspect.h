@@ -45,6 +45,7 @@ struct wr_inspect {
 	uint32_t subscription_count;
 	bool with_subscriptions;
 	struct wr_inspect_schemas *schemas; /* NULL: not asked for */
+	struct weir_item *items;            /* what is handed out; NULL: nobody asks for events */
 	char detail[160];
 };
 
@@ -58,14 +59,26 @@ int wr_inspect_open_with(struct wr_inspect *in, const char *dir,
 			 struct weir_problem *reterr_problem);
 void wr_inspect_close(struct wr_inspect *in);
 
-/* Shows the records of a verified data batch: 0, or what the visitor returned. */
+/*
+ * journal_events.c: shows the records of a verified data batch: 0, or what the visitor returned;
+ * takes in the topics and producers that such a batch defines, and shows nothing.
+ */
 int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch);
-
-/* Takes in the topics and producers that such a batch defines, and shows nothing. */
 void wr_inspect_names(struct wr_inspect *in, const struct wr_batch_header *batch);
+/* Memory for it, by the visitor. 0, -ENOMEM, or -EINVAL. */
+int wr_inspect_events_open(struct wr_inspect *in);
+void wr_inspect_events_close(struct wr_inspect *in);
 
-/* journal_topics.c: what a checkpoint's copy has of topics and producers, and a record of those. */
+/* Whether somebody asks for events: they come in order, on one thread. */
+static inline bool wr_inspect_shows(const struct weir_journal_visitor *visitor)
+{
+	return visitor->event != NULL || visitor->events != NULL;
+}
+
+/* journal_topics.c: what a checkpoint's copy has of topics and producers, and a record of those or
+ * of others that define what later ones name. */
 void wr_inspect_checkpoint(struct wr_inspect *in, uint32_t copy);
+bool wr_inspect_has_names(const struct wr_record *head);
 void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, uint64_t seq);
 /* The partition of an event at seq. */
 uint32_t wr_inspect_partition(const struct wr_inspect_topic *topic, const struct wr_record *head,

@@ -104,6 +104,7 @@ static void *verify_part(void *context)
 	struct wr_inspect in;
 
 	visitor.event = NULL;
+	visitor.events = NULL;
 	p->code = wr_inspect_open(&in, s->dir, &visitor, NULL);
 	if (p->code == 0)
 		p->code = wr_verify_run(in.storage, &in.memory.memory, 0, UINT64_MAX, &walk,

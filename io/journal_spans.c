@@ -203,17 +203,15 @@ static void see_copy(struct walk *w, const struct weir_item *item)
 		leave_queue(e, queue);
 }
 
-static int see_event(void *context, const struct weir_journal_event *event)
+static int see_event(struct walk *w, const struct weir_item *item)
 {
-	struct walk *w = context;
 	struct wr_record_view view;
-	uint64_t time_us = event->item.append_time_us;
-	const struct wr_record *head = event->item.record;
-	if (!event->control) {
-		if (is_in_range(w, &event->item) &&
-		    wr_spans_event(&w->spans, &event->item, 0) != NULL)
+	uint64_t time_us = item->append_time_us;
+	const struct wr_record *head = item->record;
+	if (wr_record_is_user_event(head)) {
+		if (is_in_range(w, item) && wr_spans_event(&w->spans, item, 0) != NULL)
 			w->events++;
-		see_copy(w, &event->item);
+		see_copy(w, item);
 	} else if (wr_record_view(head, head->bytes, &view)) {
 		if (head->kind == WR_KIND_PROGRESS)
 			see_progress(w, &view, time_us);
@@ -225,6 +223,14 @@ static int see_event(void *context, const struct weir_journal_event *event)
 			see_reject(w, &view, time_us);
 	}
 	return w->spans.out.code;
+}
+
+static int see_events(void *context, const struct weir_journal_events *events)
+{
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < events->count; i++)
+		code = see_event(context, &events->items[i]);
+	return code;
 }
 
 static int on_batch(void *context, const struct wr_batch_header *batch)
@@ -299,7 +305,7 @@ int weir_journal_spans(const char *dir, const struct weir_span_options *options,
 	weir_journal_visitor_init(&visitor);
 	visitor.control = true;
 	visitor.cached = range != NULL && range->cached;
-	visitor.event = see_event;
+	visitor.events = see_events;
 	visitor.context = &w;
 	char *line = malloc(WR_OTLP_LINE_BYTES);
 	void *table = malloc(wr_traced_bytes(options->events_max));

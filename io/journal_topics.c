@@ -151,6 +151,21 @@ void wr_inspect_checkpoint(struct wr_inspect *in, uint32_t copy)
 	in->storage->ops->file_close(in->storage, file);
 }
 
+bool wr_inspect_has_names(const struct wr_record *head)
+{
+	switch (head->kind) {
+	case WR_KIND_TOPIC:
+	case WR_KIND_PARTITION_MAP:
+	case WR_KIND_PRODUCER:
+	case WR_KIND_SUBSCRIPTION:
+	case WR_KIND_FILTER:
+	case WR_KIND_TYPE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, uint64_t seq)
 {
 	struct wr_control_topic topic;

@@ -81,6 +81,19 @@ struct weir_journal_event {
 };
 
 /**
+ * Some records of one batch of the log, in order: what `events` of a visitor is called with. All of
+ * it is good for the call only. Nothing is copied: keys and payloads stand where the journal was
+ * read to, and the array is filled anew for the next call.
+ */
+struct weir_journal_events {
+	const struct weir_item *items; /**< each as weir_journal_event.item has it */
+	size_t count;                  /**< 1 or more */
+	uint64_t segment_id;
+	uint64_t batch_offset; /**< of the batch that holds them, in the segment's file */
+	void *walk;            /**< weir's own, for weir_journal_event_read() */
+};
+
+/**
  * What to show, and to whom. Each callback may be NULL, and returns 0 to go on; anything else stops
  * the walk, which returns it.
  */
@@ -96,10 +109,10 @@ struct weir_journal_visitor {
 	 * Without it the page cache is passed by, where the file system allows that. */
 	bool cached;
 	/** Verify with so many threads, each over a range of segments, for disks that one thread
-	 * does not keep busy. 0 and 1: with the caller's; at most 64; with `event` it is not used,
-	 * as events come in order. What is found is told at the end, on the caller's thread; where
-	 * anything is damaged, or an owner writes meanwhile, one thread looks at all of it once
-	 * more and says what. */
+	 * does not keep busy. 0 and 1: with the caller's; at most 64; with `event` and `events` it
+	 * is not used, as these come in order. What is found is told at the end, on the caller's
+	 * thread; where anything is damaged, or an owner writes meanwhile, one thread looks at all
+	 * of it once more and says what. */
 	uint32_t threads;
 	/** With `threads`, ten times a second: segments that are done. */
 	int (*progress)(void *context, uint64_t segments);
@@ -116,6 +129,9 @@ struct weir_journal_visitor {
 	int (*segment)(void *context, const struct weir_journal_segment *segment);
 	int (*damage)(void *context, const struct weir_journal_damage *damage);
 	int (*event)(void *context, const struct weir_journal_event *event);
+	/** Instead of `event`, the same events, many in a call: the quicker way for who needs little
+	 * more than their items. weir_journal_event_read() tells the rest of one. */
+	int (*events)(void *context, const struct weir_journal_events *events);
 	/** weir_journal_follow(): there is nothing new; wait a little and return. */
 	int (*idle)(void *context);
 	void *context;
@@ -153,6 +169,18 @@ struct weir_journal_report {
 WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
 
 /**
+ * All that is known of one of the records that `events` was called with: what `event` would be
+ * called with. Its pointers are good until `events` returns, and `detail` until the next such call.
+ *
+ * Thread: the one that `events` was called on, in that call. Blocks: never. Allocates: never.
+ * @param events     as the call had them
+ * @param index      of its item, 0 .. count - 1
+ * @param ret_event  overwritten
+ */
+WEIR_API void weir_journal_event_read(const struct weir_journal_events *events, size_t index,
+				      struct weir_journal_event *ret_event);
+
+/**
  * Walk through a journal from end to end, verify every batch, and tell the visitor what stands
  * where. Does not stop at damage.
  *
@@ -183,8 +211,8 @@ WEIR_API WEIR_MUST_CHECK int weir_journal_inspect(const char *dir,
  * to stop. Shows only what the journal attests as durable; an owner that has nothing to do attests
  * its last events after evidence_delay_ns.
  *
- * Calls `event`, `damage` (WEIR_JOURNAL_RETIRED for a range that was recycled before it was read,
- * and corruption met on the way, which is passed over), and `idle`, which must be there.
+ * Calls `event` or `events`, `damage` (WEIR_JOURNAL_RETIRED for a range that was recycled before it
+ * was read, and corruption met on the way, which is passed over), and `idle`, which must be there.
  *
  * Thread:    any. Blocks: until a callback stops it. Allocates: as weir_journal_inspect().
  * @return what a callback returned; else as weir_journal_inspect()

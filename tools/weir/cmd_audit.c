@@ -148,14 +148,9 @@ static void print_json(struct audit *audit, const struct weir_journal_event *eve
 
 /* ---- the walk -------------------------------------------------------------------------------- */
 
-static int see_event(void *context, const struct weir_journal_event *event)
+/* One of the key's. */
+static int see_event(struct audit *audit, const struct weir_journal_event *event)
 {
-	struct audit *audit = context;
-	const struct weir_item *item = &event->item;
-
-	if (item->key_bytes != audit->key_bytes ||
-	    memcmp(item->key, audit->key, audit->key_bytes) != 0)
-		return 0;
 	if (topic != NULL && (event->topic_name == NULL || strcmp(event->topic_name, topic) != 0))
 		return 0;
 	audit->found++;
@@ -167,6 +162,24 @@ static int see_event(void *context, const struct weir_journal_event *event)
 		print_text(audit, event);
 	/* Nobody reads on: main() says so. */
 	return ferror(stdout) != 0;
+}
+
+/* Of most events all that is looked at is the key. */
+static int see_events(void *context, const struct weir_journal_events *events)
+{
+	struct audit *audit = context;
+	struct weir_journal_event event;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < events->count; i++) {
+		const struct weir_item *item = &events->items[i];
+		if (item->key_bytes != audit->key_bytes ||
+		    memcmp(item->key, audit->key, audit->key_bytes) != 0)
+			continue;
+		weir_journal_event_read(events, i, &event);
+		code = see_event(audit, &event);
+	}
+	return code;
 }
 
 static int see_segment(void *context, const struct weir_journal_segment *segment)
@@ -194,7 +207,7 @@ static int run(const char *dir, struct audit *audit)
 	struct weir_problem problem = {0};
 
 	weir_journal_visitor_init(&visitor);
-	visitor.event = see_event;
+	visitor.events = see_events;
 	visitor.schemas = audit->print.json.is_asked = to_json;
 	visitor.segment = see_segment;
 	visitor.damage = see_damage;

@@ -237,13 +237,13 @@ static void print_letter(struct dlq *d, const struct weir_item *letter,
 	(void)json_end(&j);
 }
 
-static int see_event(void *context, const struct weir_journal_event *event)
+static int see_event(struct dlq *d, const struct weir_journal_events *events, size_t index)
 {
-	struct dlq *d = context;
-	const struct weir_item *item = &event->item;
+	const struct weir_item *item = &events->items[index];
+	struct weir_journal_event event;
 	struct weir_origin origin;
 	bool waits = true;
-	if (event->control || item->topic != d->topic || !weir_item_origin(item, &origin) ||
+	if (item->topic != d->topic || !weir_item_origin(item, &origin) ||
 	    !dlq_matches(&d->filter, item, &origin))
 		return 0;
 	if (!d->print.whole &&
@@ -253,10 +253,19 @@ static int see_event(void *context, const struct weir_journal_event *event)
 	if (!waits && !(choices.all && d->prints))
 		return 0;
 	d->found++;
-	payload_json_make(&d->print.state.json, event);
+	weir_journal_event_read(events, index, &event);
+	payload_json_make(&d->print.state.json, &event);
 	if (d->prints)
 		print_letter(d, item, &origin);
 	return choices.count != 0 && d->found >= choices.count ? STOP : 0;
+}
+
+static int see_events(void *context, const struct weir_journal_events *events)
+{
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < events->count; i++)
+		code = see_event(context, events, i);
+	return code;
 }
 
 /* Walks over the log, whose pipeline is open and rests. An exit code, or CLI_GO_ON. */
@@ -267,7 +276,7 @@ static int look(struct dlq *d)
 	weir_journal_visitor_init(&visitor);
 	visitor.cached = true;
 	visitor.from_sequence = d->filter.first_sequence;
-	visitor.event = see_event;
+	visitor.events = see_events;
 	visitor.schemas = d->print.state.json.is_asked;
 	visitor.damage = see_damage;
 	visitor.segment = see_segment;

@@ -374,12 +374,19 @@ static int run_dump(const char *dir)
 	return walk.corrupt_count > 0 ? CLI_EXIT_DAMAGE : CLI_EXIT_OK;
 }
 
-static int remember_event(void *context, const struct weir_journal_event *event)
+static int remember_events(void *context, const struct weir_journal_events *events)
 {
 	struct walk *walk = context;
+	struct weir_journal_event event;
 
-	if (wanted(event))
-		walk->last[walk->last_seen++ % choices.count] = event->item.sequence;
+	for (size_t i = 0; i < events->count; i++) {
+		if (choices.topic != NULL) {
+			weir_journal_event_read(events, i, &event);
+			if (!wanted(&event))
+				continue;
+		}
+		walk->last[walk->last_seen++ % choices.count] = events->items[i].sequence;
+	}
 	return 0;
 }
 
@@ -404,7 +411,7 @@ static int find_tail(const char *dir, struct walk *walk, struct weir_journal_vis
 		walk->last = calloc(choices.count, sizeof *walk->last);
 		if (walk->last == NULL)
 			return -ENOMEM;
-		visitor->event = remember_event;
+		visitor->events = remember_events;
 	}
 	int code = weir_journal_inspect(dir, visitor, &report, reterr_problem);
 	if (walk->last_seen == 0)
@@ -433,6 +440,7 @@ static int run_tail(const char *dir)
 	int code = find_tail(dir, &walk, &visitor, &end_sequence, &problem);
 	if (code < 0)
 		return failed(dir, code, &problem);
+	visitor.events = NULL;
 	visitor.event = show_event;
 	visitor.schemas = choices.to_json;
 	visitor.damage = show_damage;

@@ -137,15 +137,18 @@ static void take_payload(struct replay *r, const struct weir_journal_event *even
 	}
 }
 
-static bool is_wanted(struct replay *r, const struct weir_journal_event *event)
+/* Of most events all that is looked at is the key, where one is asked for. */
+static bool is_wanted(struct replay *r, const struct weir_journal_events *events, size_t index,
+		      struct weir_journal_event *event)
 {
-	const struct weir_item *item = &event->item;
+	const struct weir_item *item = &events->items[index];
 	struct weir_routed routed;
-	if (choices.topic != NULL &&
-	    (event->topic_name == NULL || strcmp(event->topic_name, choices.topic) != 0))
-		return false;
 	if (r->key != NULL && (item->key == NULL || item->key_bytes != r->key_bytes ||
 			       memcmp(item->key, r->key, r->key_bytes) != 0))
+		return false;
+	weir_journal_event_read(events, index, event);
+	if (choices.topic != NULL &&
+	    (event->topic_name == NULL || strcmp(event->topic_name, choices.topic) != 0))
 		return false;
 	if (r->event_from_us != 0 || r->event_end_us != UINT64_MAX) {
 		uint64_t time_us = weir_item_event_time_us(item);
@@ -207,21 +210,29 @@ static void wait_until(uint64_t due)
 
 /* ---- the walk ---- */
 
-static int see_event(void *context, const struct weir_journal_event *event)
+static int see_event(struct replay *r, const struct weir_journal_events *events, size_t index)
 {
-	struct replay *r = context;
-	if (!is_wanted(r, event))
+	struct weir_journal_event event;
+	if (!is_wanted(r, events, index, &event))
 		return 0;
 	if (choices.count_given && r->shown == choices.count)
 		return STOP;
-	wait_until(due_ns(r, event->item.append_time_us));
+	wait_until(due_ns(r, event.item.append_time_us));
 	r->shown++;
 	if (choices.json)
-		journal_json_event(&r->print, stdout, event, choices.hex);
+		journal_json_event(&r->print, stdout, &event, choices.hex);
 	else
-		journal_print_event(&r->print, stdout, event, choices.hex);
+		journal_print_event(&r->print, stdout, &event, choices.hex);
 	/* Nobody reads on: main() says so. */
 	return ferror(stdout) != 0 ? STOP : 0;
+}
+
+static int see_events(void *context, const struct weir_journal_events *events)
+{
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < events->count; i++)
+		code = see_event(context, events, i);
+	return code;
 }
 
 static int see_damage(void *context, const struct weir_journal_damage *damage)
@@ -259,7 +270,7 @@ static int run(const char *dir, struct replay *r)
 	struct weir_problem problem = {0};
 	weir_journal_visitor_init(&visitor);
 	set_range(r, &visitor);
-	visitor.event = see_event;
+	visitor.events = see_events;
 	r->print.json.is_asked = choices.to_json;
 	r->seen.is_asked = r->filter != NULL;
 	visitor.schemas = choices.to_json || r->filter != NULL;

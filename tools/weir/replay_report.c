@@ -12,10 +12,11 @@
 #include "tools/weir/svg_plot.h"
 
 static const char *const way_words[REPLAY_WAYS] = {
-	"page cache, events handed out",
+	"page cache, events one by one",
+	"page cache, many events in a call",
 	"page cache, verified only",
 	"page cache, read() and nothing else",
-	"disk, events handed out",
+	"disk, events one by one",
 	"disk, verified only",
 	"disk, direct reads of 1 MiB in turn",
 	"a subscription, from the oldest",

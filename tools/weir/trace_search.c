@@ -22,7 +22,9 @@ static struct text text_of(const void *bytes, uint32_t length_bytes)
 
 /* An event of the walk, as it comes by. */
 struct passing {
-	const struct weir_journal_event *event;
+	const struct weir_journal_events *events;
+	size_t index;
+	const struct weir_item *item;
 	struct weir_ids ids;
 	struct text id, correlation, causation, copy_of;
 	struct text place; /* none unless somebody looks at it */
@@ -33,14 +35,14 @@ struct passing {
 static struct text copied_place(struct passing *p)
 {
 	struct weir_pos pos;
-	if (!journal_copy_of(&p->event->item, &pos))
+	if (!journal_copy_of(p->item, &pos))
 		return (struct text){0};
 	return text_of(p->copy_text, weir_pos_text(&pos, p->copy_text));
 }
 
 static struct text place_of(struct passing *p)
 {
-	struct weir_pos pos = weir_item_pos(&p->event->item);
+	struct weir_pos pos = weir_item_pos(p->item);
 	if (p->place.at == NULL)
 		p->place = text_of(p->place_text, weir_pos_text(&pos, p->place_text));
 	return p->place;
@@ -62,7 +64,7 @@ static bool has_trace_id(const struct trace_search *s, const struct weir_ids *id
 
 static bool is_asked(const struct trace_search *s, const struct passing *p)
 {
-	const struct weir_item *item = &p->event->item;
+	const struct weir_item *item = p->item;
 	if (s->id.at == NULL)
 		return item->sequence == s->sequence;
 	if (is_same(p->id, s->id))
@@ -149,8 +151,10 @@ static bool make_room(struct trace_search *s)
 
 static bool copy_texts(struct trace_search *s, const struct passing *p, struct trace_event *e)
 {
-	const struct weir_item *item = &p->event->item;
-	const char *topic = p->event->topic_name;
+	const struct weir_item *item = p->item;
+	struct weir_journal_event event;
+	weir_journal_event_read(p->events, p->index, &event);
+	const char *topic = event.topic_name;
 	struct text name = {topic, topic != NULL ? (uint32_t)strlen(topic) : 0};
 	return text_pool_copy(&s->pool, name, &e->topic) &&
 	       text_pool_copy(&s->pool, text_of(item->key, item->key_bytes), &e->key) &&
@@ -184,7 +188,7 @@ static void link_to_cause(struct trace_search *s, uint32_t index)
 /* False: it does not fit. */
 static bool keep(struct trace_search *s, struct passing *p, bool asked)
 {
-	const struct weir_item *item = &p->event->item;
+	const struct weir_item *item = p->item;
 	if (!make_room(s))
 		return false;
 	uint32_t index = s->count;
@@ -218,11 +222,10 @@ static bool keep(struct trace_search *s, struct passing *p, bool asked)
 
 /* ---- the walk ---- */
 
-static int see_event(void *context, const struct weir_journal_event *event)
+static int see_event(struct trace_search *s, const struct weir_journal_events *events, size_t index)
 {
-	struct trace_search *s = context;
-	struct passing p = {.event = event};
-	weir_item_ids(&event->item, &p.ids);
+	struct passing p = {.events = events, .index = index, .item = &events->items[index]};
+	weir_item_ids(p.item, &p.ids);
 	p.id = text_of(p.ids.event_id, p.ids.event_id_bytes);
 	p.correlation = text_of(p.ids.correlation_id, p.ids.correlation_id_bytes);
 	p.causation = text_of(p.ids.causation_id, p.ids.causation_id_bytes);
@@ -236,6 +239,14 @@ static int see_event(void *context, const struct weir_journal_event *event)
 		return STOP;
 	}
 	return 0;
+}
+
+static int see_events(void *context, const struct weir_journal_events *events)
+{
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < events->count; i++)
+		code = see_event(context, events, i);
+	return code;
 }
 
 static int see_segment(void *context, const struct weir_journal_segment *segment)
@@ -267,7 +278,7 @@ static int walk(struct trace_search *s, const char *dir, struct weir_problem *pr
 {
 	struct weir_journal_visitor visitor;
 	weir_journal_visitor_init(&visitor);
-	visitor.event = see_event;
+	visitor.events = see_events;
 	visitor.segment = see_segment;
 	visitor.damage = see_damage;
 	visitor.context = s;

@@ -10,10 +10,8 @@
 #include "core/base/bytes.h"
 #include "tools/weir/demo/audit.h"
 
-static int on_event(void *context, const struct weir_journal_event *event)
+static int on_event(struct demo_audit *audit, const struct weir_item *item)
 {
-	struct demo_audit *audit = context;
-	const struct weir_item *item = &event->item;
 	struct weir_ids ids;
 
 	weir_item_ids(item, &ids);
@@ -23,13 +21,22 @@ static int on_event(void *context, const struct weir_journal_event *event)
 	return demo_audit_event(audit, index, key, payload);
 }
 
+static int on_events(void *context, const struct weir_journal_events *events)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < events->count; i++)
+		code = on_event(context, &events->items[i]);
+	return code;
+}
+
 int demo_audit_read(struct demo_audit *audit, const char *dir, struct weir_problem *ret_problem)
 {
 	struct weir_journal_visitor visitor;
 	struct weir_journal_report report;
 
 	weir_journal_visitor_init(&visitor);
-	visitor.event = on_event;
+	visitor.events = on_events;
 	visitor.context = audit;
 	int error = weir_journal_inspect(dir, &visitor, &report, ret_problem);
 	if (error != 0)

@@ -28,9 +28,10 @@ void look_keep(struct look *look, const struct weir_item *item)
 		look->more_count++;
 }
 
-static int on_event(void *context, const struct weir_journal_event *event)
+static int on_events(void *context, const struct weir_journal_events *events)
 {
-	look_keep(context, &event->item);
+	for (size_t i = 0; i < events->count; i++)
+		look_keep(context, &events->items[i]);
 	return 0;
 }
 
@@ -55,7 +56,7 @@ void look_at(const char *dir, struct look *ret_look)
 	memset(&ret_look->corrupt, 0, sizeof ret_look->corrupt);
 	memset(&ret_look->first, 0, sizeof ret_look->first);
 	weir_journal_visitor_init(&visitor);
-	visitor.event = on_event;
+	visitor.events = on_events;
 	visitor.damage = on_damage;
 	visitor.context = ret_look;
 	ret_look->code = weir_journal_inspect(dir, &visitor, &ret_look->report, NULL);

@@ -75,26 +75,31 @@ static void check_all_recycled(struct audit *a, uint32_t stream, uint64_t last_a
 			fault(a, "recycled before a group had it", stream, n, 0);
 }
 
-static int on_event(void *context, const struct weir_journal_event *event)
+static void on_event(struct audit *a, const struct weir_item *item)
 {
-	struct audit *a = context;
 	uint32_t stream;
 	uint64_t number;
 
-	if (event->item.sequence <= a->last_sequence)
-		fault(a, "a sequence that does not rise", 0, 0, event->item.sequence);
-	a->last_sequence = event->item.sequence;
-	if (!sweep_read(&event->item, &stream, &number)) {
-		fault(a, "not what was published", 0, 0, event->item.sequence);
-		return 0;
+	if (item->sequence <= a->last_sequence)
+		fault(a, "a sequence that does not rise", 0, 0, item->sequence);
+	a->last_sequence = item->sequence;
+	if (!sweep_read(item, &stream, &number)) {
+		fault(a, "not what was published", 0, 0, item->sequence);
+		return;
 	}
 	if (stream < SWEEP_NAMED)
-		take_named(a, stream, number, event->item.sequence);
+		take_named(a, stream, number, item->sequence);
 	else
-		take_once(a, number, event->item.sequence);
+		take_once(a, number, item->sequence);
 	if (a->last[stream] == 0)
 		a->first[stream] = number;
 	a->last[stream] = number;
+}
+
+static int on_events(void *context, const struct weir_journal_events *events)
+{
+	for (size_t i = 0; i < events->count; i++)
+		on_event(context, &events->items[i]);
 	return 0;
 }
 
@@ -129,7 +134,7 @@ unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole
 	struct weir_problem problem = {0};
 
 	weir_journal_visitor_init(&visitor);
-	visitor.event = on_event;
+	visitor.events = on_events;
 	visitor.damage = on_damage;
 	visitor.context = &a;
 	int rc = weir_journal_inspect(dir, &visitor, &report, &problem);
