@@ -145,9 +145,26 @@ enum wr_block_verdict wr_checkpoint_header_decode(const void *block,
 
 /* --- names ------------------------------------------------------------------------------------ */
 
+/* Decimal, so many digits at least. Returns the place behind them. */
+static char *put_decimal(char *to, uint32_t value, uint32_t digits_min)
+{
+	char digits[10];
+	uint32_t count = 0;
+
+	for (; value != 0 || count < digits_min; value /= 10)
+		digits[count++] = (char)('0' + value % 10);
+	while (count > 0)
+		*to++ = digits[--count];
+	return to;
+}
+
+/* By hand: an open makes and compares the name of every file several times. */
 void wr_segment_name(char *to, uint32_t log_id, uint32_t file_number)
 {
-	(void)snprintf(to, WR_STORAGE_NAME_MAX + 1, "%u-%08u.seg", log_id, file_number);
+	to = put_decimal(to, log_id, 1);
+	*to++ = '-';
+	to = put_decimal(to, file_number, 8);
+	memcpy(to, ".seg", sizeof ".seg");
 }
 
 void wr_checkpoint_name(char *to, uint32_t log_id, uint32_t copy)

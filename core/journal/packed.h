@@ -58,6 +58,7 @@ static inline uint32_t wr_packed_features(uint32_t codec)
 
 	return sparse | (compression != WR_CODEC_NONE ? 1u << compression : 0);
 }
+
 enum wr_packed_state { WR_PACKED_DRAFT = 0, WR_PACKED_SEGMENT = 1 };
 
 struct wr_packed_header {
@@ -121,6 +122,12 @@ enum wr_block_verdict wr_packed_header_decode(const void *block,
 					      struct wr_packed_header *ret_header);
 /* Whether this block is one: for who wants to know before it is known whether it is good. */
 bool wr_packed_is_header(const void *block);
+
+/* What its frames are compressed with: bits by enum wr_codec_number. */
+static inline uint32_t wr_packed_codecs(const struct wr_packed_header *header)
+{
+	return header->features_must & (1u << WR_CODEC_LZ4 | 1u << WR_CODEC_ZSTD);
+}
 
 /* The library that this storage lacks for some frame of it: enum wr_codec_number; 0: none. */
 uint32_t wr_packed_lacks(const struct wr_packed_header *header, const struct wr_storage *storage);

@@ -44,6 +44,10 @@ int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_me
 			     compacts || retires || erase->end_seq != NULL);
 	if (r == 0)
 		r = wr_pack_compress(&p->pack, compress->codec, compress->level);
+	if (r == 0 && compress->codec != WR_CODEC_NONE)
+		table->codecs |= 1u << compress->codec; /* there will be such */
+	if (r == 0 && p->pack.unpack.memory != NULL)
+		r = wr_unpack_decoders(&p->pack.unpack, table->codecs);
 	if (r == 0 && compacts)
 		r = wr_compact_init(&p->compact, table, storage, memory, compact);
 	if (r == 0 && retires)

@@ -42,8 +42,9 @@ int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct w
 		return -ENOMEM;
 	if (!table->has_packed)
 		return 0;
-	return wr_unpack_init(&r->unpack, storage, memory, table->uuid, table->log_id,
-			      table->chunk_bytes, table->segment_bytes, false);
+	int rc = wr_unpack_init(&r->unpack, storage, memory, table->uuid, table->log_id,
+				table->chunk_bytes, table->segment_bytes, false);
+	return rc == 0 ? wr_unpack_decoders(&r->unpack, table->codecs) : rc;
 }
 
 void wr_reader_fini(struct wr_reader *r, struct wr_memory *memory)

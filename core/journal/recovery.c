@@ -445,6 +445,7 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 						 s->segment_id >= run->superblock.oldest_segment_id;
 	}
 	table->next_segment_id = scan->highest_id + 1;
+	table->codecs = scan->codecs;
 	table->has_packed |= (run->superblock.features_must & WR_SUPERBLOCK_PACKED) != 0;
 	return 0;
 }
@@ -466,10 +467,9 @@ static int restore_size(struct wr_recovery_run *run)
 	/* A block that was cut lies behind the log's end: batches that were taken are whole. */
 	uint64_t at = wr_round_down(s->file_bytes, WR_BLOCK_BYTES);
 	memset(scan->buffer, 0, scan->chunk_bytes);
-	while (r >= 0 && at < scan->segment_bytes) {
+	for (; r >= 0 && at < scan->segment_bytes; at += scan->chunk_bytes) {
 		uint32_t length = (uint32_t)wr_min_u64(scan->segment_bytes - at, scan->chunk_bytes);
 		r = run->storage->ops->write(run->storage, s->file, scan->buffer, length, at);
-		at += length;
 	}
 	return r;
 }

@@ -128,7 +128,8 @@ struct wr_scan {
 	uint32_t lo;
 	uint32_t hi;
 	const char *failed_reading; /* for the problem's text */
-	uint32_t lacks; /* behind WEIR_E_FORMAT: the codec that is missing; NONE: it is newer */
+	uint32_t codecs; /* of packed segments, by their headers: bits by enum wr_codec_number */
+	uint32_t lacks;  /* behind WEIR_E_FORMAT: the codec that is missing; NONE: it is newer */
 };
 
 /* The superblock's copies, as they are on the medium. */

@@ -75,6 +75,7 @@ int wr_scan_judge_packed(struct wr_scan *scan, struct wr_scan_segment *s, bool *
 	scan->lacks = wr_packed_lacks(&h, scan->storage);
 	if (scan->lacks != WR_CODEC_NONE)
 		return WEIR_E_FORMAT;
+	scan->codecs |= wr_packed_codecs(&h);
 	s->packed = s->header_valid = true;
 	s->segment_id = h.segment_id;
 	s->previous_id = h.previous_segment_id;

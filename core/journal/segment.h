@@ -75,6 +75,7 @@ struct wr_segment_table {
 	const uint8_t *uuid;
 	uint64_t next_segment_id; /* never given before */
 	bool has_packed;          /* some are packed, or may be: readers need room for that */
+	uint32_t codecs; /* and these compressed, or may be: bits by enum wr_codec_number */
 	/* The writer's, of the log as it is: kept with each change. */
 	uint64_t live_bytes;
 	uint64_t packed_bytes; /* and of what is packed of it */

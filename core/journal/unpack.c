@@ -28,15 +28,21 @@ uint64_t wr_unpack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes)
 	       2 * (uint64_t)chunk_bytes;
 }
 
-static bool make_decoders(struct wr_unpack *u, const struct wr_storage *storage)
+static int make_decoder(struct wr_unpack *u, uint32_t number)
 {
-	for (uint32_t number = 1; number < WR_CODEC_COUNT; number++) {
-		u->codecs[number] = wr_codec_of(storage, number);
-		if (u->codecs[number] != NULL &&
-		    u->codecs[number]->decoder_create(&u->decoders[number]) < 0)
-			return false;
-	}
-	return true;
+	return u->decoders[number] != NULL
+		       ? 0
+		       : u->codecs[number]->decoder_create(&u->decoders[number]);
+}
+
+int wr_unpack_decoders(struct wr_unpack *u, uint32_t codecs)
+{
+	int r = 0;
+
+	for (uint32_t number = 1; r == 0 && number < WR_CODEC_COUNT; number++)
+		if ((codecs & 1u << number) != 0 && u->codecs[number] != NULL)
+			r = make_decoder(u, number);
+	return r;
 }
 
 int wr_unpack_init(struct wr_unpack *u, const struct wr_storage *storage, struct wr_memory *memory,
@@ -56,8 +62,10 @@ int wr_unpack_init(struct wr_unpack *u, const struct wr_storage *storage, struct
 	u->frame = wr_memory_alloc_payload(memory, chunk_bytes);
 	if (places)
 		u->plain = wr_memory_alloc_payload(memory, chunk_bytes);
+	for (uint32_t number = 1; number < WR_CODEC_COUNT; number++)
+		u->codecs[number] = wr_codec_of(storage, number);
 	if (u->index != NULL && u->stored != NULL && u->frame != NULL &&
-	    (u->plain != NULL || !places) && make_decoders(u, storage))
+	    (u->plain != NULL || !places))
 		return 0;
 	wr_unpack_fini(u);
 	return -ENOMEM;
@@ -194,16 +202,19 @@ static int read_frame(struct wr_unpack *u, const struct wr_packed_entry *e, uint
 	return 0;
 }
 
-/* What was compressed, of which so much is there, into `frame`. */
-static bool decompress(struct wr_unpack *u, const struct wr_packed_entry *e, uint32_t stored_bytes)
+/* What was compressed, of which so much is there, into `frame`. 0, or there is no memory. */
+static int decompress(struct wr_unpack *u, const struct wr_packed_entry *e, uint32_t stored_bytes,
+		      bool *ret_good)
 {
 	uint32_t number = wr_packed_compression(e->codec);
+	int r = make_decoder(u, number);
 
-	return stored_bytes == e->stored_bytes &&
-	       (wr_crc32c(CRC_SEED, u->stored, stored_bytes) == e->crc ||
-		WR_BUG(STORED_UNCHECKED)) &&
-	       u->codecs[number]->decode(u->decoders[number], u->stored, stored_bytes, u->frame,
-					 e->frame_bytes);
+	*ret_good = r == 0 && stored_bytes == e->stored_bytes &&
+		    (wr_crc32c(CRC_SEED, u->stored, stored_bytes) == e->crc ||
+		     WR_BUG(STORED_UNCHECKED)) &&
+		    u->codecs[number]->decode(u->decoders[number], u->stored, stored_bytes,
+					      u->frame, e->frame_bytes);
+	return r;
 }
 
 int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, uint64_t index,
@@ -231,7 +242,10 @@ int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, u
 		return r;
 	const uint8_t *frame = u->stored;
 	if (wr_packed_compression(e.codec) != WR_CODEC_NONE) {
-		bool good = decompress(u, &e, frame_bytes);
+		bool good;
+		r = decompress(u, &e, frame_bytes, &good);
+		if (r < 0)
+			return r;
 		frame_bytes = good ? e.frame_bytes : 0;
 		frame = u->frame;
 	}

@@ -7,8 +7,9 @@
  * A frame that is compressed is believed by the checksum of what is stored, and comes back whole or
  * as damage: what it has to become is known before, and a decoder gets room for no more.
  *
- * Memory: an index, two chunks, one chunk more for places; and what the decoders that this storage
- * has take of their libraries. Thread: one. Blocks on the medium.
+ * Memory: an index, two chunks, one chunk more for places; and what a decoder takes of its library,
+ * which is made when the first frame that needs it is met, or before, for who must take nothing
+ * then. Thread: one. Blocks on the medium.
  */
 #ifndef WR_JOURNAL_UNPACK_H
 #define WR_JOURNAL_UNPACK_H
@@ -34,7 +35,7 @@ struct wr_unpack {
 	uint8_t *stored;                               /* a frame as it is in the file */
 	uint8_t *frame;                                /* what was compressed */
 	const struct wr_codec *codecs[WR_CODEC_COUNT]; /* those that the storage has */
-	void *decoders[WR_CODEC_COUNT];
+	void *decoders[WR_CODEC_COUNT];                /* NULL: not made, or it has no state */
 	uint8_t *plain;              /* the extent at plain_index; for wr_unpack_read() alone */
 	struct wr_unpack_source now; /* whose index that is; segment_id 0: nobody's */
 	bool index_good;
@@ -46,6 +47,8 @@ struct wr_unpack {
 int wr_unpack_init(struct wr_unpack *u, const struct wr_storage *storage, struct wr_memory *memory,
 		   const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes,
 		   uint64_t segment_bytes, bool places);
+/* Makes the decoders of these codecs now: bits by enum wr_codec_number. -ENOMEM: fini is due. */
+int wr_unpack_decoders(struct wr_unpack *u, uint32_t codecs);
 void wr_unpack_fini(struct wr_unpack *u);
 uint64_t wr_unpack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes);
 /* What is in a file may be something else by now. */
@@ -65,7 +68,7 @@ int wr_unpack_header(struct wr_unpack *u, const struct wr_unpack_source *from,
 		     struct wr_packed_header *ret_header);
 /*
  * Each 0, or what the storage said; WEIR_E_FORMAT: some frame of the file needs a library that this
- * build lacks. `to` has chunk_bytes.
+ * build lacks; -ENOMEM: there is none for a decoder. `to` has chunk_bytes.
  */
 int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, uint64_t index,
 		     uint8_t *to);

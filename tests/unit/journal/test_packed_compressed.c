@@ -7,13 +7,17 @@
  * Method: each codec that this build has, on the builder's journals; bits of what is stored, one by
  *         one; frames that lie about themselves, sealed as if weir had written them.
  */
+#include <errno.h>
 #include <stdlib.h>
 
+#include "core/journal/reader.h"
 #include "core/journal/unpack.h"
 #include "core/journal/verify.h"
 #include "io/sim/prng.h"
 #include "tests/support/pack_bed.h"
 #include "tests/unit/journal/recovery_bed.h"
+
+#define BATCHES_MAX (CHUNK_BYTES / WR_BLOCK_BYTES)
 
 static void setup_plain(void)
 {
@@ -345,6 +349,99 @@ Test(packed_compressed, without_the_library_the_answer_names_it)
 		cr_expect_null(strstr(problem.text, "nothing was changed"), "%s", problem.text);
 		recover_without(names[codec], true);
 		recover_without(names[codec], false);
+	}
+}
+
+/* --- decoders --------------------------------------------------------------------------------- */
+
+static int (*create_really)(void **ret_decoder);
+static uint32_t made_count;
+static bool is_without_memory;
+
+static int create_counted(void **ret_decoder)
+{
+	made_count++;
+	return is_without_memory ? -ENOMEM : create_really(ret_decoder);
+}
+
+static int load_first(struct wr_reader *reader, struct wr_extent_batch *batches, uint8_t *buffer)
+{
+	struct wr_extent_view view = {.batches = batches, .batches_max = BATCHES_MAX};
+
+	return wr_reader_load(reader, 1, b.next_seq - 1, buffer, &view, &p.problem);
+}
+
+/* Of a journal whose segments are not compressed a reader makes none; else when it begins: from
+ * then on it takes no memory. */
+Test(packed_compressed, a_reader_has_the_decoders_that_the_journal_needs_before_it_reads)
+{
+	static struct wr_codec counted[WR_CODEC_COUNT];
+	const struct wr_codec *codecs[WR_CODEC_COUNT] = {NULL};
+	uint8_t *buffer = aligned_alloc(WR_BLOCK_BYTES, CHUNK_BYTES);
+	struct wr_extent_batch batches[BATCHES_MAX];
+	struct wr_reader reader;
+
+	for (uint32_t codec = 0; codec < WR_CODEC_COUNT; codec++) {
+		if (codec_from(codec) != codec && codec != WR_CODEC_NONE)
+			continue;
+		begin_anew(codec);
+		cr_assert_gt(pack_bed_all(disk, storage, true), 1);
+		cr_assert_eq(log_probe_open(&p, disk, &b, true), 0, "%s", p.problem.text);
+		for (uint32_t i = 1; i < WR_CODEC_COUNT; i++) {
+			codecs[i] = wr_codec_of(p.storage, i);
+			if (codecs[i] == NULL)
+				continue;
+			if (i == codec || codec == WR_CODEC_NONE)
+				create_really = codecs[i]->decoder_create;
+			counted[i] = *codecs[i];
+			counted[i].decoder_create = create_counted;
+			codecs[i] = &counted[i];
+		}
+		p.storage->codecs = codecs;
+		made_count = 0;
+		cr_assert_eq(wr_reader_init(&reader, &p.table, p.storage, &p.memory.base), 0);
+		cr_expect_eq(made_count, codec != WR_CODEC_NONE, "codec %u: %u", codec, made_count);
+		cr_expect_eq(load_first(&reader, batches, buffer), 0);
+		if (codec != WR_CODEC_LZ4) /* it has no state: there is nothing to keep */
+			cr_expect_eq(made_count, codec != WR_CODEC_NONE, "%u", made_count);
+		wr_reader_fini(&reader, &p.memory.base);
+		log_probe_close(&p);
+	}
+	free(buffer);
+}
+
+/* What cannot be decoded for want of memory is not damaged: who asks again gets it. */
+Test(packed_compressed, without_memory_for_a_decoder_nothing_is_damaged)
+{
+	for (uint32_t codec = codec_from(1); codec != 0; codec = codec_from(codec + 1)) {
+		const struct wr_codec *codecs[WR_CODEC_COUNT] = {NULL};
+		uint8_t *to = aligned_alloc(WR_BLOCK_BYTES, CHUNK_BYTES);
+		struct wr_unpack_source from = {storage, 0, 1};
+		struct wr_unpack u;
+		begin_anew(codec);
+		cr_assert_gt(pack_bed_all(disk, storage, true), 1);
+		struct wr_codec counted = *wr_codec_of(storage, codec);
+		create_really = counted.decoder_create;
+		counted.decoder_create = create_counted;
+		codecs[codec] = &counted;
+		storage->codecs = codecs;
+		from.storage = storage;
+		wr_memory_sim_init(&p.memory, NULL);
+		cr_assert_eq(wr_unpack_init(&u, storage, &p.memory.base, b.superblock.uuid, 0,
+					    CHUNK_BYTES, b.segment_bytes, false),
+			     0);
+		cr_assert_eq(
+			storage->ops->file_open(storage, name_of(PACK_BED_FILES), 0, &from.file),
+			0);
+		is_without_memory = true;
+		cr_expect_eq(wr_unpack_extent(&u, &from, 0, to), -ENOMEM);
+		cr_expect_eq(wr_unpack_decoders(&u, 1u << codec), -ENOMEM);
+		is_without_memory = false;
+		cr_expect_eq(wr_unpack_extent(&u, &from, 0, to), 0);
+		cr_expect_eq(wr_get_u32(to), WR_BATCH_MAGIC);
+		storage->ops->file_close(storage, from.file);
+		wr_unpack_fini(&u);
+		free(to);
 	}
 }
 
