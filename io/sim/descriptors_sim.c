@@ -14,9 +14,13 @@
 
 #define IDLE_MAX 32u
 
-static bool is_idle(const struct wr_sim_handle *handle)
+void wr_sim_idle_look(struct wr_storage_sim *s, struct wr_sim_handle *handle)
 {
-	return handle->used && handle->open && !handle->kept && handle->users == 0;
+	const bool is_idle = handle->used && handle->open && !handle->kept && handle->users == 0;
+
+	s->idle_count += is_idle;
+	s->idle_count -= handle->idle;
+	handle->idle = is_idle;
 }
 
 /* By its number + 1; 0: the list's own end. */
@@ -53,27 +57,19 @@ static void shut(struct wr_storage_sim *s, struct wr_sim_handle *handle)
 	take_out(s, handle);
 	s->descriptor_count--;
 	handle->open = false;
+	wr_sim_idle_look(s, handle);
 }
 
 /* False: none is idle, or not more than `spare` of them. */
 static bool shut_oldest_idle(struct wr_storage_sim *s, uint32_t spare)
 {
-	struct wr_sim_handle *oldest = NULL;
-	uint32_t idle_count = 0;
+	uint32_t oldest = s->oldest_open;
 
-	if (s->descriptor_count <= spare)
+	if (s->idle_count <= spare)
 		return false;
-	for (uint32_t n = s->oldest_open; n != 0 && idle_count <= spare; n = *newer_of(s, n)) {
-		struct wr_sim_handle *handle = &s->handles[n - 1];
-		if (!is_idle(handle))
-			continue;
-		idle_count++;
-		if (oldest == NULL)
-			oldest = handle;
-	}
-	if (idle_count <= spare)
-		return false;
-	shut(s, oldest);
+	while (!s->handles[oldest - 1].idle)
+		oldest = *newer_of(s, oldest);
+	shut(s, &s->handles[oldest - 1]);
 	return true;
 }
 
@@ -100,6 +96,7 @@ int wr_sim_use(struct wr_storage_sim *s, struct wr_sim_handle *handle)
 	handle->open = true;
 	put_newest(s, handle);
 	s->descriptor_count++;
+	wr_sim_idle_look(s, handle);
 	if (!handle->kept)
 		(void)shut_oldest_idle(s, IDLE_MAX);
 	if (s->descriptor_count > s->disk->descriptors_peak)
@@ -120,6 +117,7 @@ int wr_sim_file_keep(struct wr_storage *base, uint32_t file, bool keep)
 	if (code < 0)
 		return code;
 	handle->kept = keep;
+	wr_sim_idle_look(s, handle);
 	if (!keep)
 		(void)shut_oldest_idle(s, IDLE_MAX);
 	return 0;
@@ -127,6 +125,10 @@ int wr_sim_file_keep(struct wr_storage *base, uint32_t file, bool keep)
 
 void wr_sim_handle_end(struct wr_storage_sim *s, struct wr_sim_handle *handle)
 {
+	const uint32_t number = (uint32_t)(handle - s->handles);
+
 	shut(s, handle);
 	handle->used = false;
+	if (number < s->free_from)
+		s->free_from = number;
 }

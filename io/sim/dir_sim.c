@@ -212,7 +212,7 @@ void wr_sim_disk_collect(struct wr_sim_disk *disk)
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < disk->inode_count; i++)
-		disk->inodes[i].reached = disk->inodes[i].handle_count > 0;
+		disk->inodes[i].reached = false;
 	for (uint32_t i = 0; i < disk->entry_count; i++) {
 		const struct wr_sim_entry entry = disk->entries[i];
 		if (entry.now == WR_SIM_NONE && entry.durable == WR_SIM_NONE)
@@ -227,8 +227,19 @@ void wr_sim_disk_collect(struct wr_sim_disk *disk)
 		disk->entry_count = kept;
 		index_names(disk);
 	}
-	for (uint32_t i = 0; i < disk->inode_count; i++)
-		disk->inodes[i].used = disk->inodes[i].used && disk->inodes[i].reached;
+	disk->loose_count = 0;
+	for (uint32_t i = 0; i < disk->inode_count; i++) {
+		struct wr_sim_inode *inode = &disk->inodes[i];
+		const bool is_loose = inode->used && !inode->reached && inode->handle_count > 0;
+		disk->loose_count += is_loose;
+		inode->used = inode->used && (inode->reached || is_loose);
+	}
+}
+
+void wr_sim_disk_handle_closed(struct wr_sim_disk *disk, int32_t inode)
+{
+	if (--disk->inodes[inode].handle_count == 0 && disk->loose_count > 0)
+		wr_sim_disk_collect(disk);
 }
 
 void wr_sim_disk_trip_at(struct wr_sim_disk *disk, uint64_t n, int code)
@@ -306,6 +317,7 @@ int wr_sim_disk_put(struct wr_sim_disk *disk, const char *name, const void *cont
 	wr_sim_inode_write(disk, inode, content, bytes, 0);
 	wr_sim_inode_sync(disk, inode, bytes, 0);
 	entry_of(disk, name)->durable = inode;
+	wr_sim_disk_collect(disk);
 	return 0;
 }
 
@@ -407,6 +419,7 @@ int wr_sim_disk_copy_to(const struct wr_sim_disk *from, struct wr_sim_disk *to)
 	to->lock_owner = NULL;
 	to->op_count = from->op_count;
 	to->trip_at = 0;
+	to->loose_count = from->loose_count;
 	to->frozen_until_ns = 0;
 	to->earlier.length_bytes = 0;
 	to->power_cut_count = from->power_cut_count;

@@ -129,6 +129,29 @@ static bool any_dirty(const struct wr_sim_inode *inode)
 	return false;
 }
 
+/*
+ * The first run of dirty sectors among `count` of one word: *ret_first (the end of them: there is
+ * none), and how many. None of it is dirty any more.
+ */
+static uint64_t take_run(struct wr_sim_inode *inode, uint64_t sector, uint64_t count,
+			 uint64_t *ret_first)
+{
+	uint64_t *word = &inode->dirty[sector / 64];
+	const uint64_t some = UINT64_MAX >> (64 - count) << sector % 64;
+	const uint64_t dirty = *word & some;
+
+	*ret_first = sector + count;
+	if (dirty == 0)
+		return 0;
+	const unsigned first = (unsigned)__builtin_ctzll(dirty);
+	const uint64_t behind = ~(dirty >> first);
+	const unsigned length = behind != 0 ? (unsigned)__builtin_ctzll(behind) : 64;
+
+	*ret_first = sector / 64 * 64 + first;
+	*word &= ~(UINT64_MAX >> (64 - length) << first);
+	return length;
+}
+
 void wr_sim_inode_sync(struct wr_sim_disk *disk, int32_t inode_index, uint64_t length_bytes,
 		       uint64_t offset_bytes)
 {
@@ -138,15 +161,12 @@ void wr_sim_inode_sync(struct wr_sim_disk *disk, int32_t inode_index, uint64_t l
 
 	if (!inode->is_dirty)
 		return;
-	for (uint64_t i = offset_bytes / WR_SIM_SECTOR_BYTES; i < end_sector; i++) {
-		if (inode->dirty[i / 64] == 0) {
-			i |= 63; /* the loop goes on with the next word */
-			continue;
-		}
-		if (!sector_is_dirty(inode, i))
-			continue;
-		copy_sector(inode->durable, inode->cache, i);
-		inode->dirty[i / 64] &= ~(1ull << i % 64);
+	for (uint64_t i = offset_bytes / WR_SIM_SECTOR_BYTES; i < end_sector;) {
+		const uint64_t count =
+			take_run(inode, i, wr_min_u64(end_sector - i, 64 - i % 64), &i);
+		memcpy(inode->durable + i * WR_SIM_SECTOR_BYTES,
+		       inode->cache + i * WR_SIM_SECTOR_BYTES, count * WR_SIM_SECTOR_BYTES);
+		i += count;
 	}
 	inode->durable_bytes = inode->bytes;
 	inode->is_dirty = any_dirty(inode);

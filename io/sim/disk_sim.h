@@ -42,7 +42,7 @@ struct wr_sim_inode {
 	uint64_t durable_bytes; /* after a power cut, or more */
 	uint32_t handle_count;
 	bool used;
-	bool reached;  /* by a name or a handle, while it is looked at */
+	bool reached;  /* by a name, when that was looked at last */
 	bool is_dirty; /* some bit is set, or the sizes differ */
 	bool differs;  /* sectors that are not dirty differ as well, after a failed sync */
 };
@@ -82,6 +82,7 @@ struct wr_sim_disk {
 	struct wr_clock_sim *clock; /* own_clock, or the test's */
 	struct wr_sim_inode *inodes;
 	uint32_t inode_count;
+	uint32_t loose_count; /* inodes that only handles lead to; names change with a collect */
 	struct wr_sim_entry *entries;
 	uint32_t entry_count;
 	uint32_t entry_capacity;
@@ -152,6 +153,8 @@ void wr_sim_disk_sync_dir(struct wr_sim_disk *disk);
 uint64_t wr_sim_disk_used_bytes(const struct wr_sim_disk *disk);
 /* Frees what no name and no handle leads to. */
 void wr_sim_disk_collect(struct wr_sim_disk *disk);
+/* One handle less leads to it: the same, where that can free something. */
+void wr_sim_disk_handle_closed(struct wr_sim_disk *disk, int32_t inode);
 
 /* Grows the images to hold `bytes`: 0, -ENOMEM, -ENOSPC (the plan's capacity). */
 int wr_sim_inode_reserve(struct wr_sim_disk *disk, int32_t inode, uint64_t bytes);

@@ -347,6 +347,7 @@ int wr_sim_submit(struct wr_storage *base, struct wr_io *io)
 		if (code < 0)
 			return code;
 		handle->users++;
+		wr_sim_idle_look(s, handle);
 	}
 	s->counts.submissions++;
 	const uint64_t now_ns = s->disk->clock->mono_ns;
@@ -492,8 +493,10 @@ static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 	struct wr_sim_handle *handle = !wr_io_is_for_helper(io) ? wr_sim_handle(s, io->file) : NULL;
 	if (!wr_io_is_for_helper(io))
 		s->in_flight--;
-	if (handle != NULL && handle->users > 0)
+	if (handle != NULL && handle->users > 0) {
 		handle->users--;
+		wr_sim_idle_look(s, handle);
+	}
 	wr_sim_disk_trace(s->disk, (uint64_t)io->kind, (uint64_t)(int64_t)code);
 	io->result = code;
 	if (io->kind == WR_IO_WRITE && code == 0) {

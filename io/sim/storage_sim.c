@@ -53,12 +53,13 @@ static int cut(struct wr_storage_sim *s)
 
 static int take_handle(struct wr_storage_sim *s, uint32_t *ret_file)
 {
-	for (uint32_t i = 0; i < s->handle_count; i++) {
+	for (uint32_t i = s->free_from; i < s->handle_count; i++) {
 		if (!s->handles[i].used) {
-			*ret_file = i;
+			*ret_file = s->free_from = i;
 			return 0;
 		}
 	}
+	s->free_from = s->handle_count;
 	if (s->handle_count == s->files_max)
 		return -ENFILE;
 	const uint32_t count = s->handle_count == 0
@@ -139,8 +140,7 @@ void wr_sim_handle_close(struct wr_storage_sim *s, uint32_t file)
 	struct wr_sim_handle *handle = &s->handles[file];
 
 	wr_sim_handle_end(s, handle);
-	if (--s->disk->inodes[handle->inode].handle_count == 0)
-		wr_sim_disk_collect(s->disk);
+	wr_sim_disk_handle_closed(s->disk, handle->inode);
 }
 
 static int sim_file_close(struct wr_storage *base, uint32_t file)

@@ -34,6 +34,7 @@ struct wr_sim_handle {
 	bool writable;
 	bool kept;
 	bool open;             /* it has a descriptor, see descriptors_sim.c */
+	bool idle;             /* and can lose it: counted */
 	uint32_t users;        /* requests in flight */
 	uint32_t older, newer; /* of those that have one, by their last use: numbers + 1; 0: none */
 };
@@ -53,6 +54,7 @@ struct wr_storage_sim {
 	struct wr_sim_disk *disk;
 	struct wr_sim_handle *handles;
 	uint32_t handle_count;
+	uint32_t free_from; /* those below are used */
 	uint32_t files_max;
 	struct wr_sim_slot *slots; /* the first slot_count are in use, in no order */
 	uint32_t slot_count;
@@ -61,6 +63,7 @@ struct wr_storage_sim {
 	uint64_t serial;
 	struct wr_storage_counts counts;
 	uint32_t descriptor_count;
+	uint32_t idle_count;               /* of them */
 	uint32_t oldest_open, newest_open; /* likewise */
 	bool read_only;
 	bool entered;
@@ -77,6 +80,8 @@ void wr_sim_handle_close(struct wr_storage_sim *s, uint32_t file);
 int wr_sim_use(struct wr_storage_sim *s, struct wr_sim_handle *handle);
 /* Whether one more can be had; an idle one goes for it. 0 or -EMFILE. */
 int wr_sim_descriptor_room(struct wr_storage_sim *s);
+/* After what decides whether it is idle has changed: its users, or whether it is kept. */
+void wr_sim_idle_look(struct wr_storage_sim *s, struct wr_sim_handle *handle);
 int wr_sim_file_keep(struct wr_storage *base, uint32_t file, bool keep);
 /* Neither descriptor nor number any more. */
 void wr_sim_handle_end(struct wr_storage_sim *s, struct wr_sim_handle *handle);

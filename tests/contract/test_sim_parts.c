@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulator's small parts: clock, memory, parking, random numbers, fault budgets. */
+/* The simulator's small parts: clock, memory, parking, random numbers, fault budgets, files. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
 
 #include "io/posix/memory_posix.h"
 #include "io/sim/clock_sim.h"
+#include "io/sim/disk_sim.h"
 #include "io/sim/fault_plan.h"
 #include "io/sim/memory_sim.h"
 #include "io/sim/park_sim.h"
 #include "io/sim/prng.h"
+#include "io/sim/storage_sim.h"
 
 #define NS_PER_SECOND 1000000000ull
 
@@ -179,4 +181,70 @@ Test(fault_plan, budgets_bound_each_kind_and_all_together)
 	plan.budget_all = WR_BUDGET_NONE;
 	cr_assert(!wr_fault_take(&plan, &prng, WR_FAULT_SLOW));
 	cr_assert_str_eq(wr_fault_text((enum wr_fault)99), "no such fault");
+}
+
+/* Writes and syncs of drawn ranges, and after each what is durable, sector by sector. */
+Test(disk_sim, a_sync_makes_durable_what_it_names_and_nothing_else)
+{
+	enum { SECTORS = 200, ROUNDS = 400 };
+	static uint8_t content[SECTORS * WR_SIM_SECTOR_BYTES];
+	static uint8_t durable[SECTORS];
+	struct wr_sim_disk *disk = wr_sim_disk_create(1, NULL);
+	struct wr_prng prng;
+
+	wr_prng_init(&prng, 7);
+	cr_assert_eq(wr_sim_disk_put(disk, "file", content, sizeof content), 0);
+	const int32_t inode = wr_sim_disk_find(disk, "file");
+	for (uint32_t round = 1; round <= ROUNDS; round++) {
+		const uint64_t first = wr_prng_below(&prng, SECTORS);
+		const uint64_t count = 1 + wr_prng_below(&prng, SECTORS - first);
+		const bool is_whole = round % 20 == 0;
+		/* Many small holes, so that runs end at all places of a word. */
+		for (uint64_t i = first; i < first + count; i += 1 + wr_prng_below(&prng, 3)) {
+			memset(content + i * WR_SIM_SECTOR_BYTES, (int)round, WR_SIM_SECTOR_BYTES);
+			disk->inodes[inode].is_dirty = false; /* no older form of it is kept */
+			wr_sim_inode_write(disk, inode, content + i * WR_SIM_SECTOR_BYTES,
+					   WR_SIM_SECTOR_BYTES, i * WR_SIM_SECTOR_BYTES);
+		}
+		const uint64_t from = is_whole ? 0 : wr_prng_below(&prng, SECTORS);
+		const uint64_t end =
+			is_whole ? SECTORS : from + wr_prng_below(&prng, SECTORS - from + 1);
+		wr_sim_inode_sync(disk, inode, (end - from) * WR_SIM_SECTOR_BYTES,
+				  from * WR_SIM_SECTOR_BYTES);
+		for (uint64_t i = 0; i < SECTORS; i++) {
+			const uint64_t at = i * WR_SIM_SECTOR_BYTES;
+			if (i >= from && i < end)
+				durable[i] = content[at];
+			cr_assert_eq(disk->inodes[inode].durable[at], durable[i], "%u: %lu", round,
+				     i);
+			cr_assert_eq(disk->inodes[inode].durable[at + WR_SIM_SECTOR_BYTES - 1],
+				     durable[i], "%u: %lu", round, i);
+		}
+		cr_assert_eq(disk->inodes[inode].is_dirty,
+			     memcmp(disk->inodes[inode].durable, content, sizeof content) != 0,
+			     "%u", round);
+	}
+	wr_sim_disk_destroy(disk);
+}
+
+Test(disk_sim, a_file_without_a_name_is_there_until_its_last_handle_goes)
+{
+	struct wr_sim_disk *disk = wr_sim_disk_create(1, NULL);
+	const struct wr_storage_options options = {.sim_disk = disk};
+	struct wr_storage *storage;
+	uint32_t file[2];
+
+	cr_assert_eq(wr_storage_sim_open(&options, &storage), 0);
+	cr_assert_eq(wr_sim_disk_put(disk, "file", "1234", 4), 0);
+	for (uint32_t i = 0; i < 2; i++)
+		cr_assert_eq(storage->ops->file_open(storage, "file", 0, &file[i]), 0);
+	cr_assert_eq(storage->ops->file_remove(storage, "file"), 0);
+	cr_assert_eq(storage->ops->sync_dir(storage), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		cr_expect_eq(wr_sim_disk_used_bytes(disk), 4);
+		cr_assert_eq(storage->ops->file_close(storage, file[i]), 0);
+	}
+	cr_expect_eq(wr_sim_disk_used_bytes(disk), 0);
+	storage->ops->fini(storage);
+	wr_sim_disk_destroy(disk);
 }
