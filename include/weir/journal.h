@@ -129,8 +129,8 @@ struct weir_journal_visitor {
 	int (*segment)(void *context, const struct weir_journal_segment *segment);
 	int (*damage)(void *context, const struct weir_journal_damage *damage);
 	int (*event)(void *context, const struct weir_journal_event *event);
-	/** Instead of `event`, the same events, many in a call: the quicker way for who needs little
-	 * more than their items. weir_journal_event_read() tells the rest of one. */
+	/** Instead of `event`, the same events, many in a call: quicker for who needs little more
+	 * than their items. weir_journal_event_read() tells the rest of one. */
 	int (*events)(void *context, const struct weir_journal_events *events);
 	/** weir_journal_follow(): there is nothing new; wait a little and return. */
 	int (*idle)(void *context);
