@@ -79,7 +79,8 @@ int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
 			const struct wr_filter_view *filter, struct wr_decision *d)
 {
 	d->features = WR_BATCH_FILTERS | (wr_filter_shares(filter) ? WR_BATCH_RINGS : 0) |
-		      (wr_filter_transforms_for_members(filter) ? WR_BATCH_MEMBERS_TRANSFORM : 0);
+		      (wr_filter_transforms_for_members(filter) ? WR_BATCH_MEMBERS_TRANSFORM : 0) |
+		      (wr_filter_has_header_pattern(filter) ? WR_BATCH_HEADER_PATTERNS : 0);
 	if (filter->join != WR_FILTER_JOIN_NOBODY && !filter->binds)
 		return 0;
 	d->features |= filter->binds ? WR_BATCH_BINDINGS : WR_BATCH_UNROUTED;

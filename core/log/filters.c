@@ -10,10 +10,11 @@
 #include "core/base/bug.h"
 
 #define FILTERS_VERSION 1u
-#define FILTERS_VERSION_BINDINGS 2u   /* where one of them is of a binding */
-#define FILTERS_VERSION_TRANSFORMS 3u /* where one of them transforms */
-#define FILTERS_VERSION_RINGS 4u      /* where one of them has a share of a ring */
-#define FILTERS_VERSION_MEMBERS 5u    /* where members transform by one of them */
+#define FILTERS_VERSION_BINDINGS 2u        /* where one of them is of a binding */
+#define FILTERS_VERSION_TRANSFORMS 3u      /* where one of them transforms */
+#define FILTERS_VERSION_RINGS 4u           /* where one of them has a share of a ring */
+#define FILTERS_VERSION_MEMBERS 5u         /* where members transform by one of them */
+#define FILTERS_VERSION_HEADER_PATTERNS 6u /* where one has a pattern over headers */
 
 static size_t lists_bytes(const struct wr_filters_limits *l)
 {
@@ -132,6 +133,7 @@ static void add_to_counts(struct wr_filters *f, const struct wr_filter_view *fil
 	f->transforming += filter->binds && filter->transform.text != NULL ? 1 : 0;
 	f->telling += wr_filter_transforms_for_members(filter) ? 1 : 0;
 	f->sharing += wr_filter_shares(filter) ? 1 : 0;
+	f->asking_headers += wr_filter_has_header_pattern(filter) ? 1 : 0;
 }
 
 /* The oldest that is kept of a list that has one: its number. */
@@ -255,7 +257,8 @@ void wr_filters_save(const struct wr_filters *f, struct wr_sink *sink)
 {
 	if (f->given == 0 || WR_BUG(FILTER_NOT_SAVED))
 		return;
-	uint16_t version = f->telling > 0        ? FILTERS_VERSION_MEMBERS
+	uint16_t version = f->asking_headers > 0 ? FILTERS_VERSION_HEADER_PATTERNS
+			   : f->telling > 0      ? FILTERS_VERSION_MEMBERS
 			   : f->sharing > 0      ? FILTERS_VERSION_RINGS
 			   : f->transforming > 0 ? FILTERS_VERSION_TRANSFORMS
 			   : f->binding > 0      ? FILTERS_VERSION_BINDINGS
@@ -315,7 +318,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 int wr_filters_load(struct wr_filters *f, uint32_t subscription_count, uint32_t version,
 		    const uint8_t *bytes, uint32_t length_bytes)
 {
-	if (version < FILTERS_VERSION || version > FILTERS_VERSION_MEMBERS)
+	if (version < FILTERS_VERSION || version > FILTERS_VERSION_HEADER_PATTERNS)
 		return WEIR_E_FORMAT;
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	while (in.left_bytes > 0 && !in.failed) {

@@ -41,13 +41,14 @@ struct wr_filters {
 	struct wr_filter_list *lists; /* by subscription */
 	uint8_t *text;
 	uint32_t used_bytes;
-	uint64_t given;        /* of all subscriptions: whether there are any */
-	uint64_t copying;      /* of them, of JOIN_NOBODY */
-	uint64_t binding;      /* of them, of bindings */
-	uint64_t transforming; /* of them, of bindings that transform */
-	uint64_t sharing;      /* of them, with a share of a ring */
-	uint64_t telling;      /* of them, of subscriptions whose members transform */
-	wr_atomic_u64 changed; /* FT1: counts changes */
+	uint64_t given;          /* of all subscriptions: whether there are any */
+	uint64_t copying;        /* of them, of JOIN_NOBODY */
+	uint64_t binding;        /* of them, of bindings */
+	uint64_t transforming;   /* of them, of bindings that transform */
+	uint64_t sharing;        /* of them, with a share of a ring */
+	uint64_t telling;        /* of them, of subscriptions whose members transform */
+	uint64_t asking_headers; /* of them, with an EventBridge pattern over headers */
+	wr_atomic_u64 changed;   /* FT1: counts changes */
 };
 
 size_t wr_filters_table_bytes(const struct wr_filters_limits *limits);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 _Static_assert((uint32_t)WEIR_FILTER_TERMS_MAX == WR_FILTER_TERMS_MAX, "one number");
-_Static_assert((uint32_t)WEIR_FILTER_HASH == WR_FILTER_KIND_MAX, "kinds of the format");
+_Static_assert((uint32_t)WEIR_FILTER_EVENTBRIDGE_HEADERS == WR_FILTER_KIND_MAX, "the format's");
 
 static int refuse(struct weir_problem *problem, int code, const char *text)
 {
@@ -57,7 +57,7 @@ int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_f
 		const struct weir_filter_term *from = &filter->terms[i];
 		struct wr_filter_term *to = &ret->terms[i];
 		if ((unsigned)from->kind - WEIR_FILTER_FANOUT >
-		    WEIR_FILTER_HASH - WEIR_FILTER_FANOUT)
+		    WEIR_FILTER_EVENTBRIDGE_HEADERS - WEIR_FILTER_FANOUT)
 			return refuse(problem, -EINVAL,
 				      "the kind of a term is none of enum weir_filter_kind");
 		to->kind = (uint32_t)from->kind;

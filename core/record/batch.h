@@ -80,6 +80,8 @@
 #define WR_BATCH_DETACHED 16384u
 /* In features_must: one that is further on, with the text of a rejection (carried.h). */
 #define WR_BATCH_CARRIED_TEXT 32768u
+/* In features_must: an EventBridge pattern over headers (filter_record.h). */
+#define WR_BATCH_HEADER_PATTERNS 65536u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

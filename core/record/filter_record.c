@@ -80,12 +80,22 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 	return in.left_bytes == 0;
 }
 
-bool wr_filter_shares(const struct wr_filter_view *filter)
+static bool has_kind(const struct wr_filter_view *filter, uint32_t kind)
 {
 	for (uint32_t i = 0; i < filter->term_count; i++)
-		if (filter->terms[i].kind == WR_FILTER_KIND_HASH)
+		if (filter->terms[i].kind == kind)
 			return true;
 	return false;
+}
+
+bool wr_filter_shares(const struct wr_filter_view *filter)
+{
+	return has_kind(filter, WR_FILTER_KIND_HASH);
+}
+
+bool wr_filter_has_header_pattern(const struct wr_filter_view *filter)
+{
+	return has_kind(filter, WR_FILTER_KIND_HEADER_PATTERN);
 }
 
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter)

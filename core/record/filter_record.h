@@ -32,13 +32,15 @@
 
 /* A share of a ring (core/route/hash_term.h). */
 #define WR_FILTER_KIND_HASH 8u
+/* EventBridge's patterns over headers. */
+#define WR_FILTER_KIND_HEADER_PATTERN 9u
 
 #define WR_FILTER_HEAD_BYTES 4u
 #define WR_FILTER_TERM_BYTES 8u
 #define WR_FILTER_TERMS_MAX 16u
 /* The largest filter, in a pipeline whose records may be so large. */
 #define WR_FILTER_BYTES_MAX (64u << 10)
-#define WR_FILTER_KIND_MAX 8u
+#define WR_FILTER_KIND_MAX 9u
 
 enum wr_filter_join {
 	WR_FILTER_JOIN_ALL = 0,
@@ -90,6 +92,9 @@ static inline bool wr_filter_transforms_for_members(const struct wr_filter_view 
 }
 /* Whether one of its terms is a share of a ring. */
 bool wr_filter_shares(const struct wr_filter_view *filter);
+
+/* Whether one of its terms is an EventBridge pattern over headers. */
+bool wr_filter_has_header_pattern(const struct wr_filter_view *filter);
 /* How many bytes it takes. */
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter);
 /* Writes them at `to`; how many. */

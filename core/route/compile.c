@@ -340,7 +340,8 @@ int wr_route_compile_json(struct weir_filter *filter, struct weir_problem *probl
 	struct wr_compile c = {
 		.filter = filter,
 		.problem = problem,
-		.is_sns = filter->kind != WEIR_FILTER_EVENTBRIDGE,
+		.is_sns = filter->kind == WEIR_FILTER_SNS_ATTRIBUTES ||
+			  filter->kind == WEIR_FILTER_SNS_BODY,
 		.is_flat = filter->kind == WEIR_FILTER_SNS_ATTRIBUTES,
 	};
 	struct choice choice = {0};

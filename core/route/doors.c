@@ -212,7 +212,7 @@ static const struct wr_condition *copied(struct wr_arena *arena, const struct wr
 static uint32_t leaf_of(struct weir_matcher *m, const struct weir_filter *filter,
 			const struct wr_leaf *leaf)
 {
-	bool is_attribute = filter->kind == WEIR_FILTER_SNS_ATTRIBUTES;
+	bool is_attribute = wr_filter_asks_headers(filter);
 	uint32_t path = path_of(m, leaf, is_attribute);
 	const char *text = filter->pattern + leaf->at;
 	void *leaves = m->leaves;
@@ -263,7 +263,7 @@ static bool add_branch(struct weir_matcher *m, const struct weir_filter *filter,
 	struct wr_branch branch = {.rule = rule,
 				   .first_leaf = (uint32_t)m->branch_leaf_count,
 				   .leaf_count = (uint16_t)alternative->leaf_count,
-				   .of_payload = filter->kind != WEIR_FILTER_SNS_ATTRIBUTES};
+				   .of_payload = wr_filter_asks_payload(filter)};
 	for (size_t i = 0; i < alternative->leaf_count; i++) {
 		void *list = m->branch_leaves;
 		size_t from = i; /* in the order of ranks, if there are any: join.h */

@@ -62,7 +62,7 @@ int wr_filter_create(enum weir_filter_kind kind, const void *pattern, size_t pat
 				: wr_filter_create(WEIR_FILTER_FANOUT, NULL, 0, allocator,
 						   ret_filter, problem);
 	}
-	if (kind < WEIR_FILTER_FANOUT || kind > WEIR_FILTER_SNS_BODY)
+	if (kind < WEIR_FILTER_FANOUT || kind > WEIR_FILTER_EVENTBRIDGE_HEADERS)
 		return wr_route_refuse(problem, -EINVAL, "kind", 4,
 				       "%d is none of enum weir_filter_kind", (int)kind);
 	if (pattern_bytes > WEIR_PATTERN_BYTES_MAX)

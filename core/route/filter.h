@@ -90,7 +90,8 @@ struct wr_alternative {
 /* What a pattern of a kind looks at, beside keys. */
 static inline bool wr_kind_asks_headers(enum weir_filter_kind kind)
 {
-	return kind == WEIR_FILTER_HEADERS || kind == WEIR_FILTER_SNS_ATTRIBUTES;
+	return kind == WEIR_FILTER_HEADERS || kind == WEIR_FILTER_SNS_ATTRIBUTES ||
+	       kind == WEIR_FILTER_EVENTBRIDGE_HEADERS;
 }
 
 static inline bool wr_kind_asks_payload(enum weir_filter_kind kind)

@@ -179,9 +179,8 @@ int wr_route_match_json(const struct weir_filter *filter, const struct weir_rout
 	int result = 0;
 	int rc = wr_fields_init(&fields, filter, problem);
 	if (rc == 0)
-		rc = filter->kind == WEIR_FILTER_SNS_ATTRIBUTES
-			     ? wr_fields_read_attributes(&fields, event)
-			     : wr_fields_read_payload(&fields, event);
+		rc = wr_filter_asks_headers(filter) ? wr_fields_read_attributes(&fields, event)
+						    : wr_fields_read_payload(&fields, event);
 	if (rc == -EINVAL && filter->kind == WEIR_FILTER_SNS_BODY) {
 		if (problem != NULL)
 			*problem = (struct weir_problem){0};

@@ -21,6 +21,7 @@ static int add_filter(struct weir_matcher *m, const struct weir_filter *filter, 
 		return 0;
 	switch (filter->kind) {
 	case WEIR_FILTER_EVENTBRIDGE:
+	case WEIR_FILTER_EVENTBRIDGE_HEADERS:
 	case WEIR_FILTER_SNS_ATTRIBUTES:
 	case WEIR_FILTER_SNS_BODY:
 		return wr_matcher_add_json(m, filter, rule);

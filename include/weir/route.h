@@ -10,6 +10,7 @@
  *   HEADERS         RabbitMQ's binding arguments, as a JSON object: x-match all (the default), any,
  *                   all-with-x, any-with-x; a null argument asks for presence only
  *   EVENTBRIDGE     AWS EventBridge's event patterns over a JSON payload
+ *   EVENTBRIDGE_HEADERS  the same over headers: each is a field of its name
  *   SNS_ATTRIBUTES  AWS SNS's filter policies over message attributes
  *   SNS_BODY        the same over a JSON payload
  *   HASH            in filters of subscriptions: a share of the keys, as RabbitMQ's
@@ -43,6 +44,7 @@ enum weir_filter_kind {
 	WEIR_FILTER_SNS_ATTRIBUTES,
 	WEIR_FILTER_SNS_BODY,
 	WEIR_FILTER_HASH,
+	WEIR_FILTER_EVENTBRIDGE_HEADERS,
 };
 
 /** Bytes of a pattern. */
@@ -80,7 +82,7 @@ struct weir_routed {
 	size_t key_bytes;
 	const void *payload; /**< JSON: EVENTBRIDGE, SNS_BODY. NULL with 0 bytes: none */
 	size_t payload_bytes;
-	const struct weir_typed_header *headers; /**< HEADERS, SNS_ATTRIBUTES; names once each */
+	const struct weir_typed_header *headers; /**< names once each */
 	size_t header_count;
 };
 

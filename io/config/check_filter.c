@@ -17,20 +17,24 @@
 
 /* By the rows of the table: as they are in struct wr_config_pattern, behind `which`. */
 static const enum weir_filter_kind kinds[] = {
-	WEIR_FILTER_DIRECT,      WEIR_FILTER_TOPIC,          WEIR_FILTER_HEADERS,
-	WEIR_FILTER_EVENTBRIDGE, WEIR_FILTER_SNS_ATTRIBUTES, WEIR_FILTER_SNS_BODY,
-	WEIR_FILTER_HASH,
+	WEIR_FILTER_DIRECT,         WEIR_FILTER_TOPIC,
+	WEIR_FILTER_HEADERS,        WEIR_FILTER_EVENTBRIDGE,
+	WEIR_FILTER_SNS_ATTRIBUTES, WEIR_FILTER_SNS_BODY,
+	WEIR_FILTER_HASH,           WEIR_FILTER_EVENTBRIDGE_HEADERS,
 };
 static const char *const names[] = {
-	"direct", "topic", "headers", "eventbridge", "sns_attributes", "sns_body", "hash",
+	"direct",         "topic",    "headers", "eventbridge",
+	"sns_attributes", "sns_body", "hash",    "eventbridge_headers",
 };
 
 /* NULL: it is none. */
 static const char *text_of(const struct wr_config_pattern *pattern)
 {
 	const char *const texts[] = {
-		pattern->direct,         pattern->topic,    pattern->headers, pattern->eventbridge,
-		pattern->sns_attributes, pattern->sns_body, pattern->hash,
+		pattern->direct,         pattern->topic,
+		pattern->headers,        pattern->eventbridge,
+		pattern->sns_attributes, pattern->sns_body,
+		pattern->hash,           pattern->eventbridge_headers,
 	};
 	return pattern->which > 0 && pattern->which <= WR_ARRAY_COUNT(texts)
 		       ? texts[pattern->which - 1]

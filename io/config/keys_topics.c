@@ -233,7 +233,9 @@ static const struct wr_config_choice assignor_choices[] = {
 		PATTERN_KEY(of, eventbridge, "EventBridge's event pattern for its JSON payload"),  \
 		PATTERN_KEY(of, sns_attributes, "SNS's filter policy for its headers"),            \
 		PATTERN_KEY(of, sns_body, "SNS's filter policy for its JSON payload"),             \
-		PATTERN_KEY(of, hash, "A share of the keys of a ring, a JSON object")
+		PATTERN_KEY(of, hash, "A share of the keys of a ring, a JSON object"),             \
+		PATTERN_KEY(of, eventbridge_headers,                                               \
+			    "EventBridge's event pattern for its headers")
 
 static const struct wr_config_key not_keys[] = {PATTERN_KEYS(is_not), {0}};
 static const struct wr_config_section not_section = {.keys = not_keys};

@@ -118,6 +118,7 @@ struct wr_config_pattern {
 	const char *sns_attributes;
 	const char *sns_body;
 	const char *hash;
+	const char *eventbridge_headers;
 };
 
 struct wr_config_term {

@@ -158,7 +158,7 @@ def beyond_schema(value, path, text):
     if 'given up in silence' in text or 'delay_max' in text:
         return True
     # Patterns are compiled.
-    if text.split(':')[0] in ('headers', 'eventbridge', 'sns_attributes', 'sns_body'):
+    if text.split(':')[0] in ('headers', 'eventbridge', 'sns_attributes', 'sns_body', 'eventbridge_headers'):
         return True
     return 'exceeds' in text or 'and limits.' in text
 

@@ -47,6 +47,7 @@ ADDRESSED = 512
 ATTEMPTS = 1024
 MEMBERS_TRANSFORM = 2048
 CARRIED = 4096
+HEADER_PATTERNS = 65536
 
 
 class Damaged(Exception):
@@ -289,7 +290,8 @@ class Batch:
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
         known = (FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS | TRANSFORMS
-                 | ERASURES | RINGS | ADDRESSED | ATTEMPTS | MEMBERS_TRANSFORM | CARRIED)
+                 | ERASURES | RINGS | ADDRESSED | ATTEMPTS | MEMBERS_TRANSFORM | CARRIED
+                 | HEADER_PATTERNS)
         if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes

@@ -80,8 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length_bytes)
 	struct weir_typed_header headers[3];
 	if (length_bytes < 1)
 		return 0;
-	enum weir_filter_kind kind =
-		bytes[0] == 0xff ? WEIR_FILTER_HASH : (enum weir_filter_kind)(1 + bytes[0] % 7);
+	enum weir_filter_kind kind = bytes[0] == 0xff   ? WEIR_FILTER_HASH
+				     : bytes[0] == 0xfe ? WEIR_FILTER_EVENTBRIDGE_HEADERS
+							: (enum weir_filter_kind)(1 + bytes[0] % 7);
 	const uint8_t *end = memchr(bytes + 1, 0, length_bytes - 1);
 	size_t pattern_bytes = end != NULL ? (size_t)(end - bytes - 1) : length_bytes - 1;
 	size_t event_bytes = end != NULL ? length_bytes - pattern_bytes - 2 : 0;

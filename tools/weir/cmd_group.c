@@ -344,6 +344,7 @@ static void print_filter(struct weir_pipeline *p, uint32_t id, struct json_out *
 		[WEIR_FILTER_SNS_ATTRIBUTES] = "sns-attributes",
 		[WEIR_FILTER_SNS_BODY] = "sns-body",
 		[WEIR_FILTER_HASH] = "hash",
+		[WEIR_FILTER_EVENTBRIDGE_HEADERS] = "eventbridge-headers",
 	};
 	struct weir_subscription_filter filter;
 	int bytes = weir_subscription_filter(p, id, NULL, 0, &filter);

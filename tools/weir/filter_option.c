@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-const char *const filter_option_kinds[] = {"eventbridge", "topic", "direct",
-					   "headers",     "sns",   NULL};
-static const enum weir_filter_kind kinds[] = {WEIR_FILTER_EVENTBRIDGE, WEIR_FILTER_TOPIC,
-					      WEIR_FILTER_DIRECT, WEIR_FILTER_HEADERS,
-					      WEIR_FILTER_SNS_ATTRIBUTES};
+const char *const filter_option_kinds[] = {
+	"eventbridge", "topic", "direct", "headers", "sns", "eventbridge-headers", NULL};
+static const enum weir_filter_kind kinds[] = {
+	WEIR_FILTER_EVENTBRIDGE, WEIR_FILTER_TOPIC,          WEIR_FILTER_DIRECT,
+	WEIR_FILTER_HEADERS,     WEIR_FILTER_SNS_ATTRIBUTES, WEIR_FILTER_EVENTBRIDGE_HEADERS};
 
 enum weir_filter_kind filter_option_kind(const struct filter_option *option)
 {

@@ -27,7 +27,7 @@ extern const char *const filter_option_kinds[]; /* NULL ends */
 	{                                                                                          \
 		.name = "filter-kind", .type = CLI_ENUM, .target = &(option).kind,                 \
 		.choices = filter_option_kinds, .fallback = "eventbridge", .value_name = "KIND",   \
-		.help = "eventbridge, topic, direct, headers or sns (attributes)"                  \
+		.help = "whose language it is in; sns: of attributes"                              \
 	}
 
 /* CLI_GO_ON, and a filter to be destroyed, or NULL where none was asked for; else the exit code. */

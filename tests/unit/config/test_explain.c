@@ -13,7 +13,7 @@
 #include "core/base/bits.h"
 #include "tests/support/config_bed.h"
 
-static char text[65536];
+static char text[131072];
 static char again[65536];
 
 static const char *explain(const char *yaml, const char *key, char to[65536])

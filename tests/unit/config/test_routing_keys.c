@@ -43,13 +43,14 @@ static const char of_each_kind[] =
 		 "        - eventbridge: '{\"a\": [{\"prefix\": \"b\"}]}'\n"
 		 "        - sns_attributes: '{\"a\": [\"b\"]}'\n"
 		 "        - sns_body: '{\"a\": [{\"exists\": true}]}'\n"
+		 "        - eventbridge_headers: '{\"a\": [{\"suffix\": \"b\"}]}'\n"
 		 "        - not: {topic: orders.x}\n"
 		 "        - {not: {sns_body: '{\"a\": [\"b\"]}'}}\n");
 
 static void expect_each_kind(const struct weir_subscription_filter *filter)
 {
 	const struct weir_filter_term *terms = filter->terms;
-	cr_assert_eq(filter->term_count, 8);
+	cr_assert_eq(filter->term_count, 9);
 	cr_expect_eq(filter->join, WEIR_FILTER_ANY);
 	expect_term(&terms[0], WEIR_FILTER_DIRECT, false, "a b");
 	expect_term(&terms[1], WEIR_FILTER_TOPIC, false, "orders.*.#");
@@ -57,8 +58,10 @@ static void expect_each_kind(const struct weir_subscription_filter *filter)
 	expect_term(&terms[3], WEIR_FILTER_EVENTBRIDGE, false, "{\"a\": [{\"prefix\": \"b\"}]}");
 	expect_term(&terms[4], WEIR_FILTER_SNS_ATTRIBUTES, false, "{\"a\": [\"b\"]}");
 	expect_term(&terms[5], WEIR_FILTER_SNS_BODY, false, "{\"a\": [{\"exists\": true}]}");
-	expect_term(&terms[6], WEIR_FILTER_TOPIC, true, "orders.x");
-	expect_term(&terms[7], WEIR_FILTER_SNS_BODY, true, "{\"a\": [\"b\"]}");
+	expect_term(&terms[6], WEIR_FILTER_EVENTBRIDGE_HEADERS, false,
+		    "{\"a\": [{\"suffix\": \"b\"}]}");
+	expect_term(&terms[7], WEIR_FILTER_TOPIC, true, "orders.x");
+	expect_term(&terms[8], WEIR_FILTER_SNS_BODY, true, "{\"a\": [\"b\"]}");
 }
 
 Test(routing_keys, filters_become_options, .timeout = 60)

@@ -172,9 +172,15 @@ static const struct filter_case {
 	 {.join = WEIR_FILTER_ANY, .term_count = 2},
 	 {NOT(WEIR_FILTER_HEADERS, "{\"color\":\"red\"}"),
 	  TERM(WEIR_FILTER_EVENTBRIDGE, "{\"t\":[{\"numeric\":[\">=\",90]}]}")}},
+	{"header-pattern",
+	 is_red,
+	 {.term_count = 1},
+	 {TERM(WEIR_FILTER_EVENTBRIDGE_HEADERS,
+	       "{\"color\":[{\"anything-but\":{\"wildcard\":\"bl*\"}}],"
+	       "\"t\":[{\"exists\":false}]}")}},
 };
 
-enum { DIRECT = 0, NOTHING = 3, RED = 4, LATE = 6 };
+enum { DIRECT = 0, NOTHING = 3, LATE = 6, RED = 11 };
 
 static inline struct weir_subscription_filter filter_of(const struct filter_case *c)
 {

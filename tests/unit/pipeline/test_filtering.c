@@ -208,7 +208,7 @@ Test(filtering, a_filter_that_is_wrong_is_refused_with_the_place)
 		{WEIR_FILTER_EVENTBRIDGE, "{\"a\":[{\"wildcard\":\"*:*:*:*:*:x/*\"}]}", -EINVAL,
 		 "a", "term 0: "},
 		{WEIR_FILTER_HEADERS, "{\"x-match\":\"some\"}", -EINVAL, "x-match", "term 0: "},
-		{(enum weir_filter_kind)9, "x", -EINVAL, "filter", "enum weir_filter_kind"},
+		{(enum weir_filter_kind)10, "x", -EINVAL, "filter", "enum weir_filter_kind"},
 		{(enum weir_filter_kind)0, "x", -EINVAL, "filter", "enum weir_filter_kind"},
 	};
 	uint32_t id;
@@ -275,7 +275,7 @@ Test(filtering, a_filter_is_told_and_kept)
 	cr_expect_gt(weir_subscription_filter(f.pipeline, id, NULL, 0, &told), 0);
 	cr_expect_eq(made("kept", WEIR_ORDER_PARTITION, &cases[RED]), id, "another one");
 	cr_expect_gt(weir_subscription_filter(f.pipeline, id, to, sizeof to, &told), 0);
-	cr_expect_eq(told.terms[0].kind, WEIR_FILTER_HEADERS);
+	cr_expect_eq(told.terms[0].kind, WEIR_FILTER_EVENTBRIDGE_HEADERS);
 	fixture_close(&f, NULL);
 	f.options.filter_bytes_max = 16;
 	cr_expect_eq(weir_open(&f.options, &f.pipeline, &problem), -EINVAL);

@@ -190,13 +190,13 @@ Test(batch, a_newer_format_or_feature_is_unknown)
 	wr_put_u32(batch + 8, WR_BATCH_FILTERS);
 	seal_header();
 	cr_expect_eq(wr_batch_check(batch, batch_bytes, &place), WR_BATCH_VALID);
-	wr_put_u32(batch + 8,
-		   (WR_BATCH_FILTERS | WR_BATCH_SCHEMAS | WR_BATCH_UNROUTED | WR_BATCH_MAPS |
-		    WR_BATCH_BINDINGS | WR_BATCH_JSON_SCHEMAS | WR_BATCH_TRANSFORMS |
-		    WR_BATCH_ERASURES | WR_BATCH_RINGS | WR_BATCH_MEMBERS_TRANSFORM |
-		    WR_BATCH_ADDRESSED | WR_BATCH_ATTEMPTS | WR_BATCH_CARRIED |
-		    WR_BATCH_CARRIED_STAY | WR_BATCH_DETACHED | WR_BATCH_CARRIED_TEXT) +
-			   1);
+	wr_put_u32(batch + 8, (WR_BATCH_FILTERS | WR_BATCH_SCHEMAS | WR_BATCH_UNROUTED |
+			       WR_BATCH_MAPS | WR_BATCH_BINDINGS | WR_BATCH_JSON_SCHEMAS |
+			       WR_BATCH_TRANSFORMS | WR_BATCH_ERASURES | WR_BATCH_RINGS |
+			       WR_BATCH_MEMBERS_TRANSFORM | WR_BATCH_ADDRESSED | WR_BATCH_ATTEMPTS |
+			       WR_BATCH_CARRIED | WR_BATCH_CARRIED_STAY | WR_BATCH_DETACHED |
+			       WR_BATCH_CARRIED_TEXT | WR_BATCH_HEADER_PATTERNS) +
+				      1);
 	seal_header();
 	cr_expect_eq(wr_batch_check(batch, batch_bytes, &place), WR_BATCH_UNKNOWN);
 	seal(WR_BATCH_DATA, 1, 100, 0);

@@ -196,6 +196,10 @@ Test(matcher, drawn_rules_at_once_as_each_alone, .timeout = 120)
 		for (int i = 0; i < 20; i++) {
 			drawn_pattern(&pattern, 1);
 			add(WEIR_FILTER_SNS_ATTRIBUTES, pattern.text);
+			if (i % 2 == 0) {
+				drawn_pattern(&pattern, 0);
+				add(WEIR_FILTER_EVENTBRIDGE_HEADERS, pattern.text);
+			}
 			drawn_key(&key, 1);
 			add(i % 3 == 0 ? WEIR_FILTER_DIRECT : WEIR_FILTER_TOPIC, key.text);
 			add_headers(&pattern);

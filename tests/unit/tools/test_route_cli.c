@@ -85,6 +85,21 @@ Test(route_cli, headers_and_attributes_are_objects)
 	cr_assert_eq(c.exit_code, 2);
 }
 
+Test(route_cli, eventbridge_looks_at_headers_too)
+{
+	static const char pattern[] =
+		"{\"a\":{\"b\":[{\"wildcard\":\"x*z\"}]},\"n\":[{\"numeric\":[\"<\",5]},null],"
+		"\"$or\":[{\"r\":[\"1\"]},{\"s\":[{\"prefix\":{\"equals-ignore-case\":\"q\"}}]}]}";
+	ROUTE("test", "--kind", "eventbridge-headers", "--pattern", pattern, "--event",
+	      "{\"a.b\":\"xyz\",\"n\":4,\"s\":\"Q1\"}", "--json");
+	cr_assert_str_eq(c.out, "{\"match\":true}\n");
+	ROUTE("test", "--kind", "eventbridge-headers", "--pattern", pattern, "--event",
+	      "{\"a.b\":\"xyz\",\"n\":\"4\",\"s\":\"Q1\"}", "--json");
+	cr_assert_str_eq(c.out, "{\"match\":false}\n");
+	ROUTE("test", "--kind", "eventbridge-headers", "--pattern", "{}", "--event", "{}");
+	cr_assert_eq(c.exit_code, 2, "what AWS refuses of patterns it refuses of these");
+}
+
 Test(route_cli, mistakes_are_told_with_exit_code_2)
 {
 	ROUTE("test", "--pattern", "{\"a\":[{\"prefix\":5}]}", "--event", "{}", "--json");

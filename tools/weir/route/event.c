@@ -248,7 +248,8 @@ int route_event_begin(struct route_event *event, enum weir_filter_kind kind, con
 		      size_t bytes, struct weir_problem *problem)
 {
 	*event = (struct route_event){0};
-	if (kind == WEIR_FILTER_HEADERS || kind == WEIR_FILTER_SNS_ATTRIBUTES)
+	if (kind == WEIR_FILTER_HEADERS || kind == WEIR_FILTER_SNS_ATTRIBUTES ||
+	    kind == WEIR_FILTER_EVENTBRIDGE_HEADERS)
 		return read_headers(event, text, bytes, kind == WEIR_FILTER_SNS_ATTRIBUTES,
 				    problem);
 	if (kind == WEIR_FILTER_EVENTBRIDGE || kind == WEIR_FILTER_SNS_BODY) {

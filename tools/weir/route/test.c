@@ -18,8 +18,8 @@
 #include "tools/weir/route/event.h"
 #include "tools/weir/route/explain.h"
 
-static const char *const kinds[] = {"eventbridge", "topic", "direct", "fanout",
-				    "headers",     "sns",   NULL};
+static const char *const kinds[] = {
+	"eventbridge", "topic", "direct", "fanout", "headers", "sns", "eventbridge-headers", NULL};
 static const char *const scopes[] = {"attributes", "body", NULL};
 
 /* One command line a process: the table points here. */
@@ -41,7 +41,7 @@ static const struct cli_option options[] = {
 	 .choices = kinds,
 	 .fallback = "eventbridge",
 	 .value_name = "KIND",
-	 .help = "eventbridge, topic, direct, fanout, headers or sns"},
+	 .help = "whose language the pattern is in"},
 	{.name = "pattern",
 	 .type = CLI_WORDS,
 	 .target = &choices.pattern,
@@ -122,9 +122,13 @@ struct counts {
 
 static enum weir_filter_kind filter_kind(void)
 {
-	static const enum weir_filter_kind by_choice[] = {
-		WEIR_FILTER_EVENTBRIDGE, WEIR_FILTER_TOPIC,   WEIR_FILTER_DIRECT,
-		WEIR_FILTER_FANOUT,      WEIR_FILTER_HEADERS, WEIR_FILTER_SNS_ATTRIBUTES};
+	static const enum weir_filter_kind by_choice[] = {WEIR_FILTER_EVENTBRIDGE,
+							  WEIR_FILTER_TOPIC,
+							  WEIR_FILTER_DIRECT,
+							  WEIR_FILTER_FANOUT,
+							  WEIR_FILTER_HEADERS,
+							  WEIR_FILTER_SNS_ATTRIBUTES,
+							  WEIR_FILTER_EVENTBRIDGE_HEADERS};
 	if (choices.kind == 5 && choices.scope == 1)
 		return WEIR_FILTER_SNS_BODY;
 	return by_choice[choices.kind];
