@@ -32,6 +32,7 @@ typedef _Atomic(void *) wr_atomic_ptr;
 #define wr_add_seq(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define wr_sub_seq(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 #define wr_or_seq(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define wr_and_seq(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
 #define wr_add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define wr_add_acq_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 #define wr_exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)

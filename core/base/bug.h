@@ -319,7 +319,7 @@
 	  "the writer places by the partitions that a topic was made with")                        \
 	X(GROWTHS_NOT_SAVED, "core/log/catalog.c",                                                 \
 	  "a checkpoint leaves out where a topic has grown")                                       \
-	X(GATE_NOT_LOOKED_AT, "core/pipeline/poll.c",                                              \
+	X(GATE_NOT_LOOKED_AT, "core/pipeline/poll_wait.c",                                         \
 	  "who found nothing looks again only when its group has something to say")                \
 	X(POLL_TURNED_AROUND, "core/pipeline/poll.c",                                              \
 	  "of two events of a poll the later one comes first")                                     \
@@ -462,6 +462,10 @@
 	  "the pool of chunks has no room for those that hold a pin")                              \
 	X(SETTLES_ARE_DATA, "core/log/writer.c",                                                   \
 	  "acknowledgements take turns with data, and are held back where that is")                \
+	X(CHUNK_TURNS_UNSEEN, "core/pipeline/gate_sleepers.c",                                     \
+	  "who sleeps in a poll is not told that another chunk was begun")                         \
+	X(WANTS_AS_BEFORE, "core/pipeline/wait.c",                                                 \
+	  "who finds in its last look that it wants more sleeps for what it wanted before")        \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

@@ -182,8 +182,10 @@ static uint64_t serve_settles(struct wr_writer *w)
 	uint64_t taken = 0;
 	for (uint32_t i = 0; i < w->taken_count && !WR_BUG(SETTLES_ARE_DATA); i++) {
 		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + i) % w->taken_count]];
-		if (lane->kind != WR_LANE_DATA && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken))
+		if (lane->kind != WR_LANE_DATA && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken)) {
+			w->lacks_room = true;
 			break;
+		}
 	}
 	return taken;
 }
@@ -202,6 +204,7 @@ static uint64_t serve_data(struct wr_writer *w, uint64_t bytes_max)
 		if (may == 0 || !serve(w, lane, (uint32_t)quantum, &taken)) {
 			wr_store_relaxed(&w->stats.held_rounds,
 					 wr_load_relaxed(&w->stats.held_rounds) + 1); /* own */
+			w->lacks_room = true;
 			break;
 		}
 	}
@@ -250,6 +253,7 @@ int wr_writer_step(void *writer, uint32_t budget)
 	}
 	uint64_t first_seq = w->next_seq;
 	uint64_t taken = 0;
+	w->lacks_room = false;
 	wr_writer_stamp_round(w);
 	if (!w->first_record_done && !wr_writer_open_epoch(w))
 		return 0;

@@ -175,6 +175,7 @@ struct wr_writer {
 	bool settles_seen;            /* members have settled something since the open */
 	bool outputs_seen;            /* and published something with it */
 	bool is_held;                 /* data waits, because the room is not its own */
+	bool lacks_room;              /* a lane found none for what is next, in the last round */
 
 	uint32_t turn;    /* the lane that begins the next round, of those taken */
 	bool has_decided; /* tickets, or shut a lane out, in this round */

@@ -11,6 +11,7 @@ void wr_pipeline_visible_moved(void *context)
 	uint64_t poisoned = wr_load_relaxed(&p->writer.stats.poisoned);
 
 	wr_park_notify(&p->visible_parker);
+	wr_gate_visible_moved(p);
 	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
 		wr_park_notify(&p->group_parker);
 	wr_event_fds_signal(p, false);
@@ -147,6 +148,7 @@ void wr_pipeline_durable_moved(void *context)
 		return;
 	}
 	wr_park_notify(&p->durable_parker);
+	wr_gate_durable_moved(p);
 	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
 		wr_park_notify(&p->group_parker);
 	for (uint32_t i = 0; i < p->lane_count; i++) {
@@ -174,6 +176,8 @@ static int writer_step(void *self, uint32_t budget)
 	if (wr_pipeline_has_journal_thread(p))
 		(void)wr_park_look_u64(&p->moved_bell); /* J2 */
 	int work = wr_writer_step(&p->writer, budget);
+	if (p->writer.lacks_room)
+		wr_gates_lack_room(p);
 	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
 	if (wr_pipeline_has_journal_thread(p) &&
 	    (work > 0 || p->writer.commits_pushed != commits || p->writer.room_told != told)) {

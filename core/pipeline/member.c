@@ -126,6 +126,23 @@ static bool has_slot(void *context)
 	return w->member != NULL;
 }
 
+/* Where it sleeps. Who polls is told apart from others there, by what it wants. */
+static void choose_bed(struct weir_member *m)
+{
+	struct weir_pipeline *p = m->pipeline;
+	bool is_visible = m->gate == WEIR_LEVEL_MEMORY;
+	m->sleepers = NULL;
+	m->gate_parker = is_visible ? &p->visible_parker : &p->durable_parker;
+	/* Who is granted events is told of them, by the group alone. */
+	if (m->sharing != NULL) {
+		m->gate_parker = &m->lane->level_parker;
+	} else if (m->handler == NULL) {
+		m->sleepers =
+			is_visible ? &p->visible_sleepers.sleepers : &p->durable_sleepers.sleepers;
+		m->gate_parker = &m->sleepers->places[m->slot % WR_SLEEPER_PLACES].parker;
+	}
+}
+
 static int set_up(struct weir_member *m, uint32_t subscription, const struct weir_member_options *o)
 {
 	struct weir_pipeline *p = m->pipeline;
@@ -158,11 +175,8 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 	wr_spsc_init(&m->to_member_ring, m->message_count);
 	wr_spsc_init(&m->to_group_ring, m->message_count);
 	m->gate = (enum weir_level)wr_load_relaxed(&live->gate);
-	m->gate_parker = m->gate == WEIR_LEVEL_MEMORY ? &p->visible_parker : &p->durable_parker;
-	/* Who is granted events is told of them, by the group alone. */
-	if (m->sharing != NULL)
-		m->gate_parker = &m->lane->level_parker;
 	m->handler = o->handler;
+	choose_bed(m);
 	m->handler_context = o->handler_context;
 	m->transactions->handler_bytes = o->handler != NULL ? o->transaction_bytes_max : 0;
 	return 0;
@@ -454,6 +468,6 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 
 int weir_member_eventfd(struct weir_member *m)
 {
-	return wr_event_fd_get(m->pipeline, m->event,
-			       m->gate_parker == &m->pipeline->durable_parker);
+	bool by_journal = m->sharing == NULL && m->gate != WEIR_LEVEL_MEMORY;
+	return wr_event_fd_get(m->pipeline, m->event, by_journal);
 }

@@ -4,6 +4,7 @@
  * mailboxes and what is marked as shared.
  *
  *   poll.c          where it stands in the log, and what it hands out
+ *   poll_wait.c     waiting for that
  *   ack.c           what was acknowledged, and the progress that goes to the log
  *   member_rows.c   what it owns, by messages from and to the group
  *   member_tries.c  events of its partitions that have failed: retries in place
@@ -19,7 +20,7 @@
 #include "core/base/spsc.h"
 #include "core/log/chunk.h"
 #include "core/log/lane.h"
-#include "core/port/park.h"
+#include "core/port/sleepers.h"
 
 /* How far, and how many were counted up to there. */
 struct wr_acked {
@@ -172,7 +173,8 @@ struct weir_member {
 	struct wr_spsc to_group_ring; /* member → group */
 	struct wr_message *to_group;
 	uint32_t message_count;        /* of each ring */
-	struct wr_parker *gate_parker; /* where it sleeps */
+	struct wr_parker *gate_parker; /* where it sleeps; */
+	struct wr_sleepers *sleepers;  /* NULL: it is not told apart from others there */
 
 	/* The group's. */
 	uint64_t joined_number; /* which of all that have joined; M1 */

@@ -220,7 +220,7 @@ static uint32_t chunks_of(uint64_t bytes, uint32_t chunk_bytes)
 static uint64_t chunks_needed(const struct weir_options *o)
 {
 	uint64_t undurable = o->dir != NULL ? chunks_of(o->undurable_bytes, o->chunk_bytes) : 0;
-	uint64_t holders = (uint64_t)o->members_max + WR_PINS_RESERVED;
+	uint64_t holders = (uint64_t)o->members_max + WR_PINS_KEPT;
 	if (WR_BUG(HOLDERS_NOT_COUNTED))
 		holders = 0;
 	return 1 + WR_CONTROL_CHUNKS + undurable + holders + 1;

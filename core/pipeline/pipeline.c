@@ -291,6 +291,8 @@ static void init_parkers(struct weir_pipeline *p)
 	wr_parker_init(&p->watch_parker, ops, NULL);
 	wr_parker_init_symmetric(&p->visible_parker, ops, NULL);
 	wr_parker_init_symmetric(&p->durable_parker, ops, NULL);
+	wr_sleepers_init(&p->visible_sleepers.sleepers, ops, NULL);
+	wr_sleepers_init(&p->durable_sleepers.sleepers, ops, NULL);
 	wr_parker_init_symmetric(&p->control_parker, ops, NULL);
 	wr_spinlock_init(&p->registry);
 }

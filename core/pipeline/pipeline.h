@@ -22,6 +22,7 @@
 #include "core/pipeline/raise.h"
 #include "core/pipeline/step.h"
 #include "core/pipeline/subscription_live.h"
+#include "core/port/sleepers.h"
 #include "core/record/encode.h"
 
 /* The router (router.h): its rules, and the control call that gives it others. */
@@ -50,8 +51,19 @@ struct wr_tallies {
 	struct wr_ack_sample samples[WR_ACK_SAMPLES];
 };
 
-/* Pins behind those of the members. */
-enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
+/*
+ * Pins behind those of the members. The last is held for one look at a column, by who moves the
+ * durable gate: the pool has no chunk for it.
+ */
+enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_KEPT = 2, WR_PIN_GATE = 2, WR_PINS_RESERVED };
+
+/* Members that wait at a gate, and what they were told of it: by who moves it (gate_sleepers.c). */
+struct wr_gate_sleepers {
+	struct wr_sleepers sleepers;
+	uint64_t told_end;      /* one beyond the last sequence */
+	uint64_t pass_gate_seq; /* wr_pass_gate_seq() as it was then */
+	uint64_t held_end;      /* told_end when a lane lacked room, and all were woken */
+};
 
 /* Slots of the catch-up pool beyond one a member. */
 #define WR_CATCHUP_SPARE 2u
@@ -152,8 +164,11 @@ struct weir_pipeline {
 	 * producer of that level. It stays. Relaxed: a late look costs a nap too many.
 	 */
 	wr_atomic_u32 order_watched;
-	struct wr_parker visible_parker; /* members that wait at the memory gate */
-	struct wr_parker durable_parker; /* at the durable gate */
+	/* Who waits at a gate for whatever comes: handlers and replays. */
+	struct wr_parker visible_parker;          /* at the memory gate */
+	struct wr_parker durable_parker;          /* at the durable gate */
+	struct wr_gate_sleepers visible_sleepers; /* and members: the log step's */
+	struct wr_gate_sleepers durable_sleepers; /* the journal step's */
 
 	wr_atomic_u32 sharing_count; /* X2: shared or filtered ones: the group follows the log */
 	struct wr_router router;
@@ -355,6 +370,17 @@ static inline void wr_pipeline_go(struct weir_pipeline *p)
  */
 int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
 		     void *context, uint64_t timeout_ns);
+/* A wait at a gate, of who has a place among its sleepers, and can say what it wants. */
+struct wr_gate_wait {
+	struct wr_sleepers *sleepers;
+	uint32_t place;
+	/* What it has to be woken for; after a look that found nothing there may be more of it. */
+	uint64_t (*wants)(void *context);
+	bool (*done)(void *context);
+	void *context;
+};
+int wr_pipeline_wait_at_gate(struct weir_pipeline *p, const struct wr_gate_wait *wait,
+			     uint64_t timeout_ns);
 /* For several waits in one call: when all of them end, and what is left of that, 0: nothing. */
 uint64_t wr_pipeline_deadline_ns(struct weir_pipeline *p, uint64_t timeout_ns);
 uint64_t wr_pipeline_left_ns(struct weir_pipeline *p, uint64_t deadline_ns);
@@ -364,6 +390,17 @@ int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem);
 /* The writer's and the journal's calls (`context`: the pipeline): wake who waits for it. */
 void wr_pipeline_visible_moved(void *context);
 void wr_pipeline_durable_moved(void *context);
+
+/*
+ * What a sleeper at a gate wants: the tags of its rows, folded to 64 bits; or just not to stay
+ * behind, where another thread tells it what came.
+ */
+#define WR_WANTS_TO_MOVE_ON 1ull
+/* Wake those who want any of what moved a gate; all of them, where a lane lacks room. */
+void wr_gate_visible_moved(struct weir_pipeline *p);
+void wr_gate_durable_moved(struct weir_pipeline *p);
+void wr_gates_lack_room(struct weir_pipeline *p);
+void wr_gates_end(struct weir_pipeline *p);
 
 /* The group step's share: a portion is counted for each subscription; who asked is alerted. */
 int wr_lag_step(struct weir_pipeline *p);

@@ -319,10 +319,12 @@ static uint32_t go_on(struct weir_pipeline *p, uint64_t seq, uint64_t limit, uin
 	for (struct wr_route *route; (route = next_route(p, &id)) != NULL;) {
 		if (route->next_seq != seq)
 			continue;
-		if (chunk == NULL)
+		if (chunk == NULL) {
 			route->next_seq = wr_max_u64(seq, oldest != UINT64_MAX ? oldest : seq);
-		else if (enters(route, chunk))
+			tell_members(p, route); /* they may wait for what was left out */
+		} else if (enters(route, chunk)) {
 			count++;
+		}
 	}
 	if (chunk == NULL)
 		return 0;

@@ -22,16 +22,31 @@ uint64_t wr_pipeline_left_ns(struct weir_pipeline *p, uint64_t deadline_ns)
 	return wr_left_ns(deadline_ns, wr_clock_mono_ns(p->host.clock));
 }
 
-/* Another thread steps: that will do. Looks again before long, in case it does not go on. */
-static void let_others_step(struct wr_parker *parker)
+/* Where a call sleeps. */
+struct bed {
+	struct wr_parker *parker;
+	const struct wr_gate_wait *at_gate; /* NULL: nobody there is told apart */
+};
+
+/* What it is woken for is said with the announcement. */
+static uint32_t announce(const struct bed *bed, uint64_t wanted)
 {
-	uint32_t word = wr_park_announce(parker);
-	wr_park_sleep(parker, word, BY_HAND_LOOK_NS);
+	uint32_t word = wr_park_announce(bed->parker);
+	if (wanted != 0)
+		wr_sleepers_add(bed->at_gate->sleepers, bed->at_gate->place, wanted);
+	return word;
+}
+
+/* Another thread steps: that will do. Looks again before long, in case it does not go on. */
+static void let_others_step(const struct bed *bed)
+{
+	uint32_t word = announce(bed, bed->at_gate != NULL ? WR_WANTS_ALL : 0);
+	wr_park_sleep(bed->parker, word, BY_HAND_LOOK_NS);
 }
 
 /* A manual pipeline's caller does the work itself. */
-static int wait_by_hand(struct weir_pipeline *p, struct wr_parker *parker,
-			bool (*done)(void *context), void *context, uint64_t deadline)
+static int wait_by_hand(struct weir_pipeline *p, const struct bed *bed, bool (*done)(void *context),
+			void *context, uint64_t deadline)
 {
 	for (;;) {
 		int refused = wr_pipeline_refused(p); /* before the look, as in wait_asleep() */
@@ -44,14 +59,37 @@ static int wait_by_hand(struct weir_pipeline *p, struct wr_parker *parker,
 			return -ETIMEDOUT;
 		int rc = p->host.run_steps(p->host.context, wr_min_u64(left, BY_HAND_LOOK_NS));
 		if (rc == WEIR_E_AGAIN)
-			let_others_step(parker);
+			let_others_step(bed);
 		else if (rc < 0)
 			return rc;
 	}
 }
 
-static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
-		       bool (*done)(void *context), void *context, uint64_t deadline)
+#define LOOKS_TO_KEEP_UP 4u
+
+static uint64_t wanted_by(const struct bed *bed)
+{
+	return bed->at_gate != NULL ? bed->at_gate->wants(bed->at_gate->context) : 0;
+}
+
+/*
+ * Before it is announced what is wanted: who was woken, or overtaken, has to look at what came, and
+ * would be woken by anything until it has. True: it found what it waits for.
+ */
+static bool keeps_up(const struct bed *bed)
+{
+	const struct wr_gate_wait *wait = bed->at_gate;
+	for (uint32_t i = 0; wait != NULL && i < LOOKS_TO_KEEP_UP; i++) {
+		if (wait->done(wait->context))
+			return true;
+		if (wait->wants(wait->context) != WR_WANTS_ALL)
+			break;
+	}
+	return false;
+}
+
+static int wait_asleep(struct weir_pipeline *p, const struct bed *bed, bool (*done)(void *context),
+		       void *context, uint64_t deadline)
 {
 	for (uint32_t i = 0; i < p->host.looks_before_sleep; i++) {
 		if (done(context))
@@ -59,7 +97,10 @@ static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
 		wr_pause();
 	}
 	for (;;) {
-		uint32_t word = wr_park_announce(parker);
+		if (keeps_up(bed))
+			return 0;
+		uint64_t wanted = wanted_by(bed);
+		uint32_t word = announce(bed, wanted);
 		/*
 		 * The last looks, after the announcement: at the end first, so that what was there
 		 * before it is not told as lost.
@@ -70,15 +111,20 @@ static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
 			refused = 0;
 		uint64_t left = is_done || refused != 0 ? 0 : wr_pipeline_left_ns(p, deadline);
 		if (left == 0) {
-			wr_park_cancel(parker);
+			wr_park_cancel(bed->parker);
 			return is_done ? 0 : refused != 0 ? refused : -ETIMEDOUT;
 		}
-		wr_park_sleep(parker, word, left);
+		/* It may have been given more in that look, or what came since is nobody's yet. */
+		if ((wanted_by(bed) & ~wanted) != 0 && !WR_BUG(WANTS_AS_BEFORE)) {
+			wr_park_cancel(bed->parker);
+			continue;
+		}
+		wr_park_sleep(bed->parker, word, left);
 	}
 }
 
-int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
-		     void *context, uint64_t timeout_ns)
+static int wait_in(struct weir_pipeline *p, const struct bed *bed, bool (*done)(void *context),
+		   void *context, uint64_t timeout_ns)
 {
 	if (timeout_ns == 0)
 		return -ETIMEDOUT;
@@ -86,10 +132,25 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 		return WEIR_E_AGAIN; /* L13 */
 	uint64_t deadline = wr_pipeline_deadline_ns(p, timeout_ns);
 	wr_pipeline_stay(p);
-	int rc = p->options.manual ? wait_by_hand(p, parker, done, context, deadline)
-				   : wait_asleep(p, parker, done, context, deadline);
+	int rc = p->options.manual ? wait_by_hand(p, bed, done, context, deadline)
+				   : wait_asleep(p, bed, done, context, deadline);
 	wr_pipeline_go(p);
 	return rc;
+}
+
+int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
+		     void *context, uint64_t timeout_ns)
+{
+	const struct bed bed = {.parker = parker};
+	return wait_in(p, &bed, done, context, timeout_ns);
+}
+
+int wr_pipeline_wait_at_gate(struct weir_pipeline *p, const struct wr_gate_wait *wait,
+			     uint64_t timeout_ns)
+{
+	const struct bed bed = {.parker = &wait->sleepers->places[wait->place].parker,
+				.at_gate = wait};
+	return wait_in(p, &bed, wait->done, wait->context, timeout_ns);
 }
 
 #define SLOT_LOOK_NS 1000000u
@@ -139,6 +200,7 @@ void wr_pipeline_wake_all(struct weir_pipeline *p)
 	wr_park_wake(&p->group_parker);
 	wr_park_wake(&p->visible_parker);
 	wr_park_wake(&p->durable_parker);
+	wr_gates_end(p);
 	wr_park_wake(&p->control_parker);
 	for (uint32_t i = 0; i < p->lane_count; i++) {
 		wr_park_wake(&p->lanes[i].parker);

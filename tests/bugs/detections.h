@@ -378,6 +378,10 @@
 	X(ROWS_GIVEN_AGAIN, sim_pipeline, "a position is not what the log says")                   \
 	X(ROWS_GIVEN_AGAIN, weir_anomaly, "unacked-passed")                                        \
 	X(HOLDERS_NOT_COUNTED, unit_slow, "slow::members_that_hold_chunks_hold_nobody_up")         \
+	X(CHUNK_TURNS_UNSEEN, unit_sleeping_members,                                               \
+	  "sleeping_members::they_go_with_the_log_at_the_memory_gate")                             \
+	X(WANTS_AS_BEFORE, unit_sleeping_members,                                                  \
+	  "sleeping_members::what_the_last_look_brings_is_slept_for")                              \
 	X(SETTLES_ARE_DATA, sim_pipeline, "a subscription never gets its last events")             \
 	X(SETTLES_ARE_DATA, unit_writer_shortage,                                                  \
 	  "writer_shortage::on_a_full_disk_the_reserve_is_for_settles_only")                       \

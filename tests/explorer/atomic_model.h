@@ -78,6 +78,7 @@ typedef struct {
 #define wr_add_seq(p, v) WR_MODEL_RMW(p, v, RMW_ADD, ORDER_SEQ, "wr_add_seq(" #p ")")
 #define wr_sub_seq(p, v) WR_MODEL_RMW(p, v, RMW_SUB, ORDER_SEQ, "wr_sub_seq(" #p ")")
 #define wr_or_seq(p, v) WR_MODEL_RMW(p, v, RMW_OR, ORDER_SEQ, "wr_or_seq(" #p ")")
+#define wr_and_seq(p, v) WR_MODEL_RMW(p, v, RMW_AND, ORDER_SEQ, "wr_and_seq(" #p ")")
 #define wr_add_relaxed(p, v) WR_MODEL_RMW(p, v, RMW_ADD, ORDER_RELAXED, "wr_add_relaxed(" #p ")")
 #define wr_add_acq_rel(p, v) WR_MODEL_RMW(p, v, RMW_ADD, ORDER_ACQ_REL, "wr_add_acq_rel(" #p ")")
 #define wr_exchange_acq_rel(p, v)                                                                  \

@@ -37,6 +37,8 @@ extern const struct explorer_scenario version_changed_twice, version_behind_the_
 extern const struct explorer_scenario park_symmetric, park_flag_symmetric, park_two_symmetric,
 	park_again_symmetric, park_seq, park_asymmetric, park_flag_seq, park_flag_asymmetric,
 	park_two_seq, park_two_asymmetric, park_again_seq, park_again_asymmetric;
+extern const struct explorer_scenario sleepers_one, sleepers_later, sleepers_share,
+	sleepers_share_both, sleepers_apart, sleepers_woken_twice, sleepers_left, sleepers_mail;
 extern const struct explorer_scenario lane_seq, lane_asymmetric, lane_asleep_seq,
 	lane_asleep_asymmetric, lane_answers, lane_lives, lane_poisoned;
 extern const struct explorer_scenario inside_one, inside_late, inside_turns;

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: who sleeps in a poll is woken by what comes for it, and not by what comes for others; but
+ * it moves on with the log all the same, so that it holds up neither producers nor retention, and
+ * sleeps for what it wants now, not for what it wanted before its last look.
+ *
+ * Method: a pipeline with threads of its own, at each gate; a member of a topic in which there is
+ * nothing waits on a thread of the test's while another topic is written to. That it was woken
+ * shows in the word of its parker. What a sleeper says that it wants is tried without a member.
+ */
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+#include "core/pipeline/pipeline.h"
+#include "tests/support/pipeline_fixture.h"
+
+#define TURNS 2u /* each may be a block of its own, and a chunk has 16 */
+#define AT_ONCE 10u
+#define TRIES 20u
+#define FILL 600u
+
+static struct fixture f;
+static uint32_t busy, quiet;
+static struct weir_producer *producer;
+static struct weir_member *member;
+static pthread_t thread;
+static struct weir_item item;
+static int polled;
+
+static void teardown(void)
+{
+	fixture_end(&f);
+}
+
+TestSuite(sleeping_members, .fini = teardown, .timeout = 150);
+
+static void begin_with(enum weir_when_slow when_slow)
+{
+	static const char *const topics[] = {"quiet"};
+	struct weir_subscription_options s;
+	uint32_t id;
+	fixture_open(&f);
+	busy = fixture_topic(&f, "busy", 1);
+	quiet = fixture_topic(&f, "quiet", 1);
+	weir_subscription_options_init(&s);
+	s.name = "reader";
+	s.topics = topics;
+	s.topic_count = 1;
+	s.when_slow = when_slow;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &s, &id, NULL), 0);
+	producer = fixture_producer(&f, NULL);
+	member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 1));
+}
+
+static void *wait_for_one(void *context)
+{
+	(void)context;
+	polled = weir_poll(member, &item, 1, WEIR_FOREVER);
+	return NULL;
+}
+
+static struct wr_sleeper_place *place_of(void)
+{
+	return &member->sleepers->places[member->slot % WR_SLEEPER_PLACES];
+}
+
+static void publish(uint32_t topic, uint64_t count)
+{
+	fixture_wait(producer, fixture_publish(producer, topic, 0, count));
+}
+
+/* It wants the events of its one row, and nothing else. */
+static bool is_asleep(void)
+{
+	const struct wr_topic *t = &f.pipeline->tables.catalog.topics[quiet];
+	return wr_load_seq(&place_of()->parker.sleepers) != 0 &&
+	       wr_load_seq(&place_of()->wanted) == 1ull << t->tag_base % 64;
+}
+
+/* What it wanted when it was still taking messages is taken away by the first events. */
+static void fall_asleep(void)
+{
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	cr_assert_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
+	while (!is_asleep()) {
+		cr_assert_lt(fixture_now_ns(), until_ns, "it does not sleep for its own alone");
+		publish(busy, 1);
+		fixture_sleep_ns(1000000);
+	}
+}
+
+static void wake_up(void)
+{
+	publish(quiet, 1);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(polled, 1);
+	cr_assert_eq(item.kind, WEIR_ITEM_EVENT);
+	cr_assert_eq(item.topic, quiet);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	weir_release(member);
+}
+
+static uint64_t chunks_begun(void)
+{
+	return wr_load_acquire(&f.pipeline->chunks.head);
+}
+
+/* A chunk that was begun meanwhile wakes it: then it is tried again. */
+static void others_do_not_wake(int kind)
+{
+	fixture_init(&f, kind);
+	begin_with(WEIR_SLOW_CATCH_UP);
+	for (uint32_t tries = 0;; tries++) {
+		cr_assert_lt(tries, TRIES);
+		fall_asleep();
+		uint64_t chunks = chunks_begun();
+		uint32_t word = wr_load_acquire(&place_of()->parker.word);
+		for (uint32_t i = 0; i < TURNS; i++)
+			publish(busy, AT_ONCE);
+		wake_up();
+		uint32_t wakes = wr_load_acquire(&place_of()->parker.word) - word;
+		if (chunks_begun() != chunks)
+			continue;
+		/* Its own, unless it was awake by itself when that came. */
+		cr_assert_leq(wakes, 1, "it was woken %u times", wakes);
+		break;
+	}
+	fixture_close(&f, NULL);
+}
+
+Test(sleeping_members, events_of_others_wake_nobody_at_the_memory_gate)
+{
+	others_do_not_wake(FIXTURE_MEMORY);
+}
+
+Test(sleeping_members, events_of_others_wake_nobody_at_the_durable_gate)
+{
+	others_do_not_wake(FIXTURE_DURABLE);
+}
+
+/* It keeps in memory what it reads next: at most the chunk before the one that is open. */
+static void moves_on(int kind)
+{
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	fixture_init(&f, kind);
+	begin_with(WEIR_SLOW_BLOCK);
+	fall_asleep();
+	for (uint32_t i = 0; i < 3; i++) {
+		uint64_t chunks = chunks_begun(), at = wr_load_relaxed(&member->reading_seq);
+		while (chunks_begun() == chunks)
+			publish(busy, AT_ONCE);
+		while (wr_load_relaxed(&member->reading_seq) == at) {
+			cr_assert_lt(fixture_now_ns(), until_ns, "it stays at %llu",
+				     (unsigned long long)at);
+			fixture_sleep_ns(1000000);
+		}
+	}
+	wake_up();
+	fixture_close(&f, NULL);
+}
+
+Test(sleeping_members, they_go_with_the_log_at_the_memory_gate)
+{
+	moves_on(FIXTURE_MEMORY);
+}
+
+Test(sleeping_members, they_go_with_the_log_at_the_durable_gate)
+{
+	moves_on(FIXTURE_DURABLE);
+}
+
+Test(sleeping_members, they_hold_up_no_retention)
+{
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint64_t oldest_seq = 0;
+	fixture_init(&f, FIXTURE_DURABLE);
+	fixture_small_segments(&f);
+	f.options.retention_bytes = 1;
+	begin_with(WEIR_SLOW_CATCH_UP);
+	fall_asleep();
+	fixture_fill(producer, busy, FILL);
+	while (oldest_seq < FILL / 2) {
+		cr_assert_lt(fixture_now_ns(), until_ns, "the log begins at %llu",
+			     (unsigned long long)oldest_seq);
+		fixture_sleep_ns(1000000);
+		oldest_seq = wr_segment_oldest_seq(&f.pipeline->segments);
+	}
+	wake_up();
+	fixture_close(&f, NULL);
+}
+
+/* ---- what is wanted ---- */
+
+/* One that is given more in its first look behind an announcement; it sleeps once. */
+static struct growing {
+	struct wr_sleepers sleepers;
+	bool has_more;
+	uint64_t slept_for;
+} growing;
+
+static bool look(void *context)
+{
+	struct growing *g = context;
+	g->has_more = g->has_more || wr_load_seq(&g->sleepers.places[5].parker.sleepers) != 0;
+	return g->slept_for != 0;
+}
+
+static uint64_t want(void *context)
+{
+	const struct growing *g = context;
+	return g->has_more ? 3u : 1u;
+}
+
+static void sleep_once(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)
+{
+	(void)parker;
+	(void)word;
+	(void)timeout_ns;
+	growing.slept_for = wr_load_seq(&growing.sleepers.places[5].wanted);
+}
+
+Test(sleeping_members, what_the_last_look_brings_is_slept_for)
+{
+	static const struct wr_park_ops ops = {.sleep = sleep_once};
+	const struct wr_gate_wait wait = {.sleepers = &growing.sleepers,
+					  .place = 5,
+					  .wants = want,
+					  .done = look,
+					  .context = &growing};
+	fixture_begin(&f, FIXTURE_MEMORY);
+	wr_sleepers_init(&growing.sleepers, &ops, NULL);
+	cr_assert_eq(wr_pipeline_wait_at_gate(f.pipeline, &wait, WEIR_FOREVER), 0);
+	cr_assert_eq(growing.slept_for, 3u);
+	cr_assert_eq(wr_load_seq(&growing.sleepers.places[5].parker.sleepers), 0u);
+	fixture_close(&f, NULL);
+}
