@@ -64,6 +64,7 @@ static void refused(struct world_member *m, const struct world_txn *t,
 
 	if (code == WEIR_E_FAILED) {
 		world_check(world_has_failed(), "unknown, and nothing had failed", t->ticket, 0);
+		m->txn_refusals++; /* it may have been, for all that its member knows */
 		return;
 	}
 	check_what_it_rests_on(t, m->txn_level);
