@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See cases.h. Group 1 owns partitions, group 2 leases by keys, group 9 reads the dead letters,
- * which topic 9 holds.
+ * See cases.h, and cases_words.h for who does what.
  */
 #include "tests/anomaly/cases.h"
+#include "tests/anomaly/cases_words.h"
 
-#define SENT(value, offset)                                                                        \
-	"1 1 invoke send value=" value " topic=1\n"                                                \
-	"2 1 ok send value=" value " topic=1 offset=" offset " level=3\n"
-#define POLLED(process, value, offset, generation, call)                                           \
-	"9 " process " ok poll value=" value " topic=1 offset=" offset                             \
-	" group=1 generation=" generation " call=" call "\n"
-#define AGAIN(process, value, offset, generation, call)                                            \
-	"9 " process " ok poll value=" value " topic=1 offset=" offset                             \
-	" group=1 generation=" generation " call=" call " redelivered\n"
-#define SCANNED(value, offset) "9 8 ok scan value=" value " topic=1 offset=" offset "\n"
-#define THREE SENT("1", "11") SENT("2", "12") SENT("3", "13")
-#define GROUP "3 1 ok subscribe topic=1 group=1 level=3\n"
-#define KEYED "3 1 ok subscribe topic=1 group=2 level=1 keyed\n"
-#define LEASED(time, process, value, offset, key, call, until)                                     \
-	time " " process " ok poll value=" value " key=" key " topic=1 offset=" offset             \
-	     " group=2 generation=1 call=" call " end=" until "\n"
-#define KEYED_SENT(value, offset, key)                                                             \
-	"1 1 invoke send value=" value " key=" key " topic=1\n"                                    \
-	"2 1 ok send value=" value " key=" key " topic=1 offset=" offset " level=3\n"
 #define VERSIONED(value, offset, version)                                                          \
 	"9 8 ok poll value=" value " key=5 topic=1 offset=" offset " group=8 version=" version "\n"
 /* A key's events before and behind a growth. */
@@ -31,13 +12,6 @@
 	"1 1 ok send value=1 key=5 topic=1 offset=11 level=3\n"                                    \
 	"2 0 ok grow topic=1 partition=4 offset=12\n"                                              \
 	"3 1 ok send value=2 key=5 topic=1 partition=1 offset=13 level=3\n"
-/* It wants nothing of kind 1, of which the second is. */
-#define KINDS(filter)                                                                              \
-	GROUP SENT("1", "11") "1 1 invoke send value=2 topic=1 kind=1\n"                           \
-			      "2 1 ok send value=2 topic=1 offset=12 level=3 kind=1\n" filter      \
-			      "4 0 ok assign topic=1 offset=11 group=1 generation=1\n" SENT(       \
-				      "3", "14") POLLED("2", "1", "11", "1", "1")
-#define WANTED_FROM(offset) "3 0 ok filter group=1 offset=" offset " unwanted=2\n"
 #define QUEUE "3 1 ok subscribe topic=1 group=2 level=1 shared\n"
 /* Two events, the first one by call 7. */
 #define TWO_TAKEN(call)                                                                            \
@@ -58,8 +32,6 @@
 	"1 1 ok subscribe topic=1 group=2 level=1 keyed\n"                                         \
 	"1 1 invoke send value=1 key=5 topic=1 " terms "\n"                                        \
 	"2 1 ok send value=1 key=5 topic=1 offset=11 level=3\n"
-#define KILLED(cut) "20 0 info crash level=2\n21 0 ok recover offset=" cut "\n"
-#define CUT(cut) "20 0 info crash level=3\n21 0 ok recover offset=" cut "\n"
 
 const struct case_of_rule cases[] = {
 	{RULE_INCONSISTENT_OFFSETS, true, NULL,
@@ -336,29 +308,6 @@ const struct case_of_rule cases[] = {
 										 "12", "5", "1",
 										 "50") CUT("13")
 		 LEASED("22", "2", "1", "11", "5", "2", "90")},
-
-	{RULE_UNWANTED, true, NULL, KINDS(WANTED_FROM("12")) POLLED("2", "2", "12", "1", "2")},
-	{RULE_UNWANTED, true, "of a group that was made so",
-	 "1 1 invoke send value=1 topic=1 kind=1\n"
-	 "3 1 ok subscribe topic=1 group=1 level=1 unwanted=2\n" POLLED("2", "1", "11", "1", "1")},
-	{RULE_UNWANTED, false, "from behind it on",
-	 KINDS(WANTED_FROM("13")) POLLED("2", "2", "12", "1", "2")},
-	{RULE_UNWANTED, false, "that it does not want it was cut away",
-	 "1 1 invoke send value=1 topic=1 kind=1\n" WANTED_FROM("10") CUT("9")
-		 POLLED("2", "1", "11", "1", "1")},
-	{RULE_POLL_SKIP, true, "it wants what it passes over",
-	 KINDS("") SCANNED("2", "12") POLLED("2", "3", "14", "1", "2")},
-	{RULE_POLL_SKIP, false, "it does not want that",
-	 KINDS(WANTED_FROM("12")) SCANNED("2", "12") POLLED("2", "3", "14", "1", "2")},
-	{RULE_UNSEEN, false, "it does not want it",
-	 KINDS(WANTED_FROM("12")) SCANNED("2", "12")
-		 POLLED("2", "3", "14", "1", "2") "10 1 ok drain group=1\n"},
-	{RULE_LOST_WRITE, false, "who passes over it does not want it",
-	 KINDS(WANTED_FROM("12")) POLLED("2", "3", "14", "1", "2")},
-	{RULE_UNACKED_PASSED, false, "it does not want it",
-	 KINDS(WANTED_FROM("12"))
-		 SCANNED("2", "12") "9 2 ok ack topic=1 offset=11 group=1 generation=1\n"
-				    "9 0 ok progress topic=1 offset=14 group=1 generation=1\n"},
 
 	{RULE_TWO_OWNERS, true, NULL,
 	 THREE POLLED("2", "1", "11", "1", "1") POLLED("3", "2", "12", "1", "2")},

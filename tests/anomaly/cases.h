@@ -12,8 +12,8 @@ struct case_of_rule {
 	const char *text;
 };
 
-extern const struct case_of_rule cases[];
-extern const uint32_t case_count;
+extern const struct case_of_rule cases[], cases_owed[];
+extern const uint32_t case_count, cases_owed_count;
 
 /* Limits of the cases. */
 #define CASES_LAG_MAX_NS 1000u

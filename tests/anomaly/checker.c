@@ -63,6 +63,7 @@ struct checker *checker_create(void)
 	X(edges, struct edge)                                                                      \
 	X(growths, struct growth)                                                                  \
 	X(filters, struct filter)                                                                  \
+	X(erasures, struct erasure)                                                                \
 	X(starts, uint64_t)                                                                        \
 	X(numbers, uint32_t)
 

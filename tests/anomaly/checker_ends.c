@@ -185,7 +185,7 @@ static bool need_not(struct checker *c, const struct group *g, const struct valu
 	/* Read and standing nowhere: another event is there. */
 	if (v->entries == TABLE_NONE)
 		return start > 1 || g->gaps || g->seeks > 0 || v->read_line != TABLE_NONE ||
-		       !checker_wants_always(c, g, v);
+		       !checker_is_owed_anywhere(c, g, v);
 	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
 		const struct entry *e = checker_entry(c, i);
 		const struct place *p = list_get(&c->places, e->place);
@@ -236,7 +236,7 @@ static bool would_be_seen(const struct checker *c, const struct value *v)
 		const uint64_t *start =
 			checker_find(&c->topic_start_at, &c->starts, g->group, v->topic);
 		if (g->drain_line != TABLE_NONE && start != NULL && *start <= 1 && !g->gaps &&
-		    g->seeks == 0 && checker_wants_always(c, g, v))
+		    g->seeks == 0 && checker_is_owed_anywhere(c, g, v))
 			return true;
 	}
 	return false;
@@ -273,6 +273,7 @@ static void check_batches(struct checker *c)
 static bool was_read_as_dead(const struct checker *c, const struct history_op *op, uint32_t line)
 {
 	const struct value *v = checker_find(&c->value_at, &c->values, op->value, 0);
+	uint32_t life = checker_last_life(c);
 
 	for (uint32_t i = 0; i < c->groups.count; i++) {
 		const struct group *g = list_get(&c->groups, i);
@@ -281,12 +282,13 @@ static bool was_read_as_dead(const struct checker *c, const struct history_op *o
 		if (table_find(&c->seen_at, g->group, op->value) != TABLE_NONE ||
 		    g->drain_line == TABLE_NONE || g->drain_line < line)
 			continue;
-		bool is_wanted = op->offset != 0
-					 ? checker_wants(c, g, v, op->offset, checker_last_life(c))
-					 : checker_wants_always(c, g, v);
-		if (!is_wanted)
-			continue;
 		uint32_t place = table_find(&c->place_at, op->topic, op->partition);
+		uint32_t letter = op->offset != 0 ? checker_find_entry(c, place, op->offset, life)
+						  : TABLE_NONE;
+		if (letter != TABLE_NONE
+			    ? !checker_is_owed(c, g->group, checker_entry(c, letter), life)
+			    : !checker_is_owed_anywhere(c, g, v))
+			continue;
 		const struct row *row =
 			place == TABLE_NONE ? NULL
 					    : checker_find(&c->row_at, &c->rows, g->group, place);

@@ -84,6 +84,22 @@ static void check_key(struct checker *c, const struct group *g, const struct row
 	k->generation = generation;
 }
 
+static void check_unowed(struct checker *c, const struct group *g, uint32_t line, uint32_t life)
+{
+	const struct history_op *op = checker_op(c, line);
+	const struct entry *e = checker_entry(c, *(uint32_t *)list_get(&c->op_entry, line));
+	const struct value *v = checker_find(&c->value_at, &c->values, e->value, 0);
+	uint32_t invoked = checker_process(c, op->process)->invoke_line;
+
+	if (!checker_wants(c, g, v, e->offset, life))
+		checker_found(c, RULE_UNWANTED, line, TABLE_NONE);
+	if (op->call == 0 || invoked == TABLE_NONE)
+		return;
+	const struct erasure *erasure = checker_erased_before(c, e, invoked);
+	if (erasure != NULL)
+		checker_found(c, RULE_ERASED_SEEN, line, erasure->told_line);
+}
+
 static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 {
 	const struct history_op *op = checker_op(c, line);
@@ -100,8 +116,7 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 	}
 	if (op->offset > row->polled_max && checker_entry(c, at)->end_life == LIFE_END)
 		row->polled_max = op->offset;
-	if (!checker_is_owed(c, op->group, checker_entry(c, at), life))
-		checker_found(c, RULE_UNWANTED, line, TABLE_NONE);
+	check_unowed(c, g, line, life);
 	struct gv *gv = checker_gv(c, op->group, at, &made);
 	checker_alive(c, gv, checker_entry(c, at), line, life);
 	if (gv->delivered_line == TABLE_NONE)

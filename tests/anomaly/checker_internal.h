@@ -90,6 +90,14 @@ struct group {
 	bool shared, keyed, gaps;
 };
 
+/* A key was erased: what stands below. */
+struct erasure {
+	uint64_t offset, key;
+	uint32_t topic;
+	uint32_t first_life, end_life;
+	uint32_t told_line; /* TABLE_NONE: nobody was told */
+};
+
 /* What a group does not want from an offset on. */
 struct filter {
 	uint64_t offset, unwanted;
@@ -193,7 +201,7 @@ struct checker {
 	struct list order;               /* entries in the version order */
 	struct list versioned, in_topic; /* the second: entries by topics and offsets */
 	struct list cursors, keys, processes, nodes, edges;
-	struct list starts, numbers, growths, filters;
+	struct list starts, numbers, growths, filters, erasures;
 	struct table place_at, entry_at, value_at, call_at, group_at, row_at, gv_at;
 	struct table start_at, owner_at, cursor_at, last_send_at, key_at, topic_start_at;
 	struct table seen_at, dedup_at, forget_at, state_at, process_at, home_at;
@@ -262,10 +270,18 @@ void checker_filter(struct checker *c, const struct history_op *op, uint32_t lif
 /* By the filter that is in force at an offset in a life. */
 bool checker_wants(const struct checker *c, const struct group *g, const struct value *v,
 		   uint64_t offset, uint32_t life);
-/* Wherever it might stand. */
-bool checker_wants_always(const struct checker *c, const struct group *g, const struct value *v);
+void checker_erase(struct checker *c, uint32_t line, uint32_t life);
+/* The erasure above an event that was told before a line; NULL. */
+const struct erasure *checker_erased_before(const struct checker *c, const struct entry *e,
+					    uint32_t line);
+/* The event was dead behind an erasure of it. */
+bool checker_died_erased(const struct checker *c, const struct entry *e, uint64_t letter,
+			 uint32_t life);
 /* Whether a group has to be handed it, as things stand in a life. */
 bool checker_is_owed(const struct checker *c, uint32_t group, const struct entry *e, uint32_t life);
+/* The same, wherever it may stand. */
+bool checker_is_owed_anywhere(const struct checker *c, const struct group *g,
+			      const struct value *v);
 static inline uint32_t checker_last_life(const struct checker *c)
 {
 	return c->lives.count - 1;

@@ -114,6 +114,9 @@ void checker_die(struct checker *c, uint32_t line, uint32_t life)
 		return;
 	struct gv *gv = checker_gv(c, checker_op(c, line)->group, at, &made);
 	checker_taken_away(c, gv, line, life);
+	uint64_t letter = checker_op(c, line)->offset;
+	if (letter != 0 && checker_died_erased(c, checker_entry(c, at), letter, life))
+		checker_found(c, RULE_ERASED_SEEN, line, TABLE_NONE);
 	gv->dead_line = line;
 	gv->dead_life = life;
 	gv->leased = false;

@@ -266,6 +266,10 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 	case HISTORY_TXN:
 		take_txn(c, line, life);
 		break;
+	case HISTORY_ERASE:
+		if (is_ok)
+			checker_erase(c, line, life);
+		break;
 	case HISTORY_GROW:
 		checker_grow(c, op, life);
 		break;

@@ -214,6 +214,22 @@ static void act_state(struct draw *d)
 		draw_say(d, op);
 }
 
+static void act_erase(struct draw *d)
+{
+	uint32_t topic = 1 + (uint32_t)draw_below(d, 2);
+	uint64_t key = 1 + draw_below(d, DRAW_KEYS);
+	struct history_op op = {.type = HISTORY_OK,
+				.f = HISTORY_ERASE,
+				.key = key,
+				.topic = topic,
+				.offset = ++d->seq};
+
+	d->erased[topic][key] = d->seq;
+	draw_say(d, op);
+	make_safe(d, op.level = HISTORY_DURABLE);
+	draw_say(d, op);
+}
+
 static void act_grow(struct draw *d)
 {
 	if (d->grown != 0)
@@ -293,6 +309,8 @@ static void act(struct draw *d)
 		act_grow(d);
 	else if (what < 97)
 		draw_groups_filter(d);
+	else if (what < 98 && draw_one_in(d, 2))
+		act_erase(d);
 	else if (what < 98)
 		make_safe(d, HISTORY_DURABLE);
 	else

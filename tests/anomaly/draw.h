@@ -65,6 +65,7 @@ struct draw {
 	uint64_t grown; /* where topic 1 has; 0: not yet */
 	uint32_t filter_count;
 	struct draw_filter filters[DRAW_FILTERS_MAX];
+	uint64_t erased[3][DRAW_KEYS + 1]; /* of topics 1 and 2: what stands below */
 	uint32_t process, call;
 	uint32_t event_count;
 	struct draw_event events[DRAW_EVENTS_MAX];
@@ -89,6 +90,11 @@ static inline uint8_t draw_kind_of(uint64_t value)
 }
 /* Appends; NULL: the log is full. */
 struct draw_event *draw_append(struct draw *d, uint32_t topic, uint64_t key, uint64_t value);
+/* Its key was, behind it: of a dead letter, in topic 2. */
+static inline bool draw_is_erased(const struct draw *d, const struct draw_event *e)
+{
+	return e->offset < d->erased[e->topic == DRAW_DEAD_TOPIC ? 2 : e->topic][e->key];
+}
 /* An operation about an event. */
 struct history_op draw_about(const struct draw_event *e, enum history_f f, uint32_t process);
 

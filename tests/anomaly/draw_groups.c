@@ -99,10 +99,13 @@ void draw_groups_filter(struct draw *d)
 					.unwanted = f->unwanted});
 }
 
+/* Nor erased. */
 static bool is_wanted(const struct draw *d, const struct draw_row *row, const struct draw_event *e)
 {
 	uint64_t unwanted = 0;
 
+	if (draw_is_erased(d, e))
+		return false;
 	for (uint32_t i = 0; i < d->filter_count && d->filters[i].offset <= e->offset; i++)
 		unwanted = d->filters[i].unwanted;
 	return row->group != DRAW_FILTERED_GROUP || (unwanted >> e->kind & 1) == 0;

@@ -18,7 +18,8 @@ static bool is_held_up(const struct draw *d, const struct draw_event *of, uint32
 	for (uint32_t i = 0; i < d->event_count; i++) {
 		const struct draw_event *e = &d->events[i];
 		bool is_mine = e->leased && e->lease_call == call;
-		if (e == of || e->topic != of->topic || e->key != of->key || e->settled || is_mine)
+		if (e == of || e->topic != of->topic || e->key != of->key || e->settled ||
+		    is_mine || (draw_is_erased(d, e) && !runs(d, e)))
 			continue;
 		if (e < of || runs(d, e))
 			return true;
@@ -39,7 +40,7 @@ static void poll(struct draw *d, uint32_t process, uint32_t most)
 	for (uint32_t i = 0; i < d->event_count && count < most; i++) {
 		struct draw_event *e = &d->events[i];
 		if (e->topic != 2 || e->settled || e->offset > d->durable || runs(d, e) ||
-		    is_held_up(d, e, call))
+		    is_held_up(d, e, call) || draw_is_erased(d, e))
 			continue;
 		struct history_op op = draw_about(e, HISTORY_POLL, process);
 		op.group = DRAW_LEASE_GROUP;
@@ -97,7 +98,8 @@ static void redrive(struct draw *d)
 {
 	for (uint32_t i = 0; i < d->event_count; i++) {
 		struct draw_event *e = &d->events[i];
-		if (e->topic != DRAW_DEAD_TOPIC || e->settled || e->offset > d->durable)
+		if (e->topic != DRAW_DEAD_TOPIC || e->settled || e->offset > d->durable ||
+		    draw_is_erased(d, e))
 			continue;
 		if (draw_append(d, 2, e->key, e->value) == NULL)
 			return;
@@ -122,7 +124,7 @@ static void act_on(struct draw *d, struct draw_event *e)
 		struct history_op op = about(e, HISTORY_EXTEND);
 		op.end = e->lease_until = d->time + DRAW_LEASE_NS;
 		draw_say(d, op);
-	} else {
+	} else if (!draw_is_erased(d, e)) {
 		die(d, e);
 	}
 }

@@ -84,6 +84,8 @@ enum history_type {
 	X(ASSIGN, "assign", "topic partition offset group generation: where it begins")            \
 	X(SUBSCRIBE, "subscribe", "topic offset group level delay lives unwanted; shared keyed")   \
 	X(FILTER, "filter", "group offset unwanted: from there on it has another one")             \
+	X(ERASE, "erase",                                                                          \
+	  "key topic offset level: what stands below; ok: the log says so; with a level: told")    \
 	X(GROW, "grow", "topic partition offset: from there on it has so many partitions")         \
 	X(LEAVE, "leave", "group: its leases are over")                                            \
 	X(REWIND, "rewind", "group: what it was handed and has not settled comes again")           \

@@ -48,6 +48,19 @@ static void find_standing(struct plot *p)
 	p->standing.count = kept;
 }
 
+bool plot_is_erased(const struct plot *p, const struct standing *s)
+{
+	uint32_t topic = s->topic == DRAW_DEAD_TOPIC ? 2 : s->topic;
+
+	for (uint32_t i = 0; i < history_count(p->to); i++) {
+		const struct history_op *op = plot_op(p, i);
+		if (op->f == HISTORY_ERASE && op->topic == topic && op->key == s->key &&
+		    op->offset > s->offset)
+			return true;
+	}
+	return false;
+}
+
 uint32_t plot_find(struct plot *p, enum history_f f, enum history_type type,
 		   bool (*fits)(struct plot *p, uint32_t line))
 {

@@ -95,9 +95,11 @@ static void remove_place(struct plot *p, const struct standing *s)
 	}
 }
 
-/* Nobody else ever stood there, it never died, and no seek jumped over it. */
+/* Nobody else ever stood there, it never died, was not erased, and no seek jumped over it. */
 static bool is_simple(const struct plot *p, const struct standing *s)
 {
+	if (plot_is_erased(p, s))
+		return false;
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *op = plot_op(p, i);
 		bool has_value = op->value != 0 && op->f != HISTORY_STATE;
@@ -142,7 +144,8 @@ static bool is_of_run(struct plot *p, uint32_t line)
 	const struct standing *s = find_value(p, op->value, DRAW_DEAD_TOPIC);
 	uint32_t others = 0;
 
-	if ((op->flags & HISTORY_ATOMIC) == 0 || s == NULL || !is_simple(p, s))
+	if ((op->flags & HISTORY_ATOMIC) == 0 || s == NULL || !is_simple(p, s) ||
+	    plot_is_erased(p, &(struct standing){.topic = s->topic, .key = s->key}))
 		return false;
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *other = plot_op(p, i);
@@ -195,13 +198,23 @@ static bool edit_dedup(struct plot *p)
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
+static bool is_erased_at(const struct plot *p, const struct history_op *op)
+{
+	for (uint32_t i = 0; i < p->standing.count; i++) {
+		const struct standing *s = plot_standing(p, i);
+		if (s->offset == op->offset && s->topic == op->topic && plot_is_erased(p, s))
+			return true;
+	}
+	return false;
+}
+
 /* The only acknowledgement of what stood there, with progress behind it. */
 static bool is_only_ack(struct plot *p, uint32_t line)
 {
 	const struct history_op *op = plot_op(p, line);
 	bool passed = false;
 
-	if (op->generation == 0)
+	if (op->generation == 0 || is_erased_at(p, op))
 		return false;
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *other = plot_op(p, i);
@@ -431,6 +444,35 @@ static bool edit_dead(struct plot *p)
 	return false;
 }
 
+static bool is_call_of_key(struct plot *p, uint32_t line)
+{
+	const struct history_op *op = plot_op(p, line);
+
+	return op->key != 0 && op->call != 0 && op->value != 0 && op->topic != DRAW_DEAD_TOPIC;
+}
+
+/* It was told in front of the call. */
+static bool edit_erased(struct plot *p)
+{
+	uint32_t line = plot_find(p, HISTORY_POLL, HISTORY_OK, is_call_of_key);
+
+	if (line == TABLE_NONE)
+		return false;
+	struct history_op poll = *plot_op(p, line);
+	while (line-- > 0)
+		if (plot_op(p, line)->f == HISTORY_POLL && plot_op(p, line)->call == poll.call &&
+		    plot_op(p, line)->type == HISTORY_INVOKE)
+			break;
+	plot_put(p, &line,
+		 (struct history_op){.type = HISTORY_OK,
+				     .f = HISTORY_ERASE,
+				     .key = poll.key,
+				     .topic = poll.topic,
+				     .offset = poll.offset + 1,
+				     .level = HISTORY_DURABLE});
+	return true;
+}
+
 /* One whose key goes on afterwards, in the same life, as nobody has redriven it. */
 static bool is_followed(struct plot *p, uint32_t line)
 {
@@ -462,15 +504,18 @@ static bool edit_parked(struct plot *p)
 static bool edit_dead_letter(struct plot *p)
 {
 	uint32_t line = plot_find(p, HISTORY_DEAD, HISTORY_OK, NULL);
+	bool done = false;
 
-	if (line == TABLE_NONE)
+	if (line == TABLE_NONE || is_erased_at(p, plot_op(p, line)))
 		return false;
 	uint64_t value = plot_op(p, line)->value;
 	for (uint32_t i = 0; i < p->standing.count; i++)
 		if (plot_standing(p, i)->topic == DRAW_DEAD_TOPIC &&
-		    plot_standing(p, i)->value == value)
+		    plot_standing(p, i)->value == value) {
 			remove_place(p, plot_standing(p, i));
-	return true;
+			done = true;
+		}
+	return done;
 }
 
 static bool is_read_from_its_topic(struct plot *p, uint32_t line)
@@ -534,6 +579,8 @@ bool plant_edit(struct plot *p, enum rule rule)
 		return edit_urgency(p);
 	case RULE_TAKEN_AWAY:
 		return edit_away(p);
+	case RULE_ERASED_SEEN:
+		return edit_erased(p);
 	case RULE_PARKED_PASSED:
 		return edit_parked(p);
 	case RULE_DEAD_AND_ALIVE:

@@ -30,6 +30,8 @@ static inline const struct standing *plot_standing(const struct plot *p, uint32_
 {
 	return list_get(&p->standing, index);
 }
+/* Its key was, behind it. */
+bool plot_is_erased(const struct plot *p, const struct standing *s);
 /* A line of the history that has this f and type, and fits; TABLE_NONE: some tries found none. */
 uint32_t plot_find(struct plot *p, enum history_f f, enum history_type type,
 		   bool (*fits)(struct plot *p, uint32_t line));

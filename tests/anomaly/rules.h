@@ -7,7 +7,8 @@
  * that every crash since then has spared; or when the answer is unknown and somebody read it. An
  * event *stands* at an offset of a partition from when it was first seen there until a recovery
  * cuts the log below it. It was *read* when a poll or a scan found it. A *gap* that a group was
- * told of, an `expire`, and what lies below the target of a seek are lawfully not handed out.
+ * told of, an `expire`, and what lies below the target of a seek are lawfully not handed out. A
+ * group need not be handed what its filter does not want, nor what was erased.
  *
  * X(NAME, name, allowed, what it means and where it does not hold)
  *
@@ -37,11 +38,11 @@
 	X(UNSEEN, "unseen", false,                                                                 \
 	  "a committed event that a group did not get, though it was drained after the "           \
 	  "answer. Not in gaps, not below a seek or its start, not dead letters; "                 \
-	  "nor what it does not want; lost-write where nobody at all read it")                     \
+	  "nor what it need not be handed; lost-write where nobody at all read it")                \
 	X(POLL_SKIP, "poll-skip", false,                                                           \
 	  "between two calls, or at its start, a member's reading passed over an event that "      \
-	  "somebody else read there. Not over a gap, a dead letter of the group, what it does "    \
-	  "not want, not with leases; another generation begins where `assign` says")              \
+	  "somebody else read there. Not over a gap, a dead letter of the group, what it "         \
+	  "need not be handed, not with leases; another generation begins where `assign` says")    \
 	X(NONMONOTONIC_POLL, "nonmonotonic-poll", false,                                           \
 	  "between two calls, or at its start, a member's reading went back. Not with "            \
 	  "leases, not where it has another generation: after a seek, a move, a restart; "         \
@@ -90,6 +91,10 @@
 	  "where it had been given up, which a recovery took back")                                \
 	X(UNWANTED, "unwanted", false,                                                             \
 	  "a group was handed an event of a kind that its filter there does not want")             \
+	X(ERASED_SEEN, "erased-seen", false,                                                       \
+	  "a group was handed an event by a call that began when its key had been told to be "     \
+	  "erased behind it; or it went into the dead letters behind that. Not where it belongs "  \
+	  "to no call: a handler may have had it in hand")                                         \
 	X(TWO_OWNERS, "two-owners", false,                                                         \
 	  "two members got events of one partition in one generation. Not with leases")            \
 	X(STALE_OWNER, "stale-owner", false,                                                       \
@@ -97,7 +102,7 @@
 	  "under the old one")                                                                     \
 	X(UNACKED_PASSED, "unacked-passed", false,                                                 \
 	  "progress of a group moved over an event that nobody of it had acknowledged. Not "       \
-	  "over gaps, what expired, dead letters, what it does not want, and not by a seek")       \
+	  "over gaps, what expired, dead letters, what it need not be handed, and not by a seek")  \
 	X(FENCED_ACK, "fenced-ack", false,                                                         \
 	  "progress moved by an acknowledgement of a generation that was over, or under one")      \
 	X(COMMITTED_AGAIN, "committed-again", false,                                               \

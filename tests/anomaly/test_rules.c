@@ -51,9 +51,11 @@ static void check_cases(void)
 {
 	uint32_t fires[RULE_COUNT] = {0}, misses[RULE_COUNT] = {0}, lacking = 0;
 
-	for (uint32_t i = 0; i < case_count; i++) {
-		check_case(&cases[i]);
-		(cases[i].fires ? fires : misses)[cases[i].rule]++;
+	for (uint32_t i = 0; i < case_count + cases_owed_count; i++) {
+		const struct case_of_rule *one =
+			i < case_count ? &cases[i] : &cases_owed[i - case_count];
+		check_case(one);
+		(one->fires ? fires : misses)[one->rule]++;
 	}
 	for (uint32_t r = 0; r < RULE_COUNT; r++)
 		lacking += fires[r] == 0 || misses[r] == 0;

@@ -342,6 +342,7 @@
 	X(STALE_FORGOTTEN, unit_erasing, "erasing::what_fails_is_not_taken_for_gone")              \
 	X(ERASED_STILL_THERE, unit_erase,                                                          \
 	  "erase::nobody_sees_it_from_the_answer_on_and_its_bytes_go")                             \
+	X(ERASED_HANDED_OUT, weir_anomaly, "erased-seen")                                          \
 	X(ERASED_HANDED_OUT, sim_pipeline, "handed out, and erased")                               \
 	X(ERASED_FILES_WAIT, sim_journal, "what is to be erased never goes")                       \
 	X(ERASED_STILL_THERE, sim_pipeline, "what was erased is on the medium")                    \

@@ -472,6 +472,8 @@ void oracle_fold(uint64_t seq, bool checked)
 		break;
 	case WR_KIND_ERASE:
 		oracle_erasure_fold(seq, &view);
+		if (checked)
+			world_say_erasure(seq, WEIR_LEVEL_DEFAULT);
 		break;
 	case WR_KIND_TOPIC:
 	case WR_KIND_TYPE: // world_schemas.c

@@ -118,7 +118,8 @@ void world_drain(void)
 	join_all();
 	world_replays_drain();
 	/* A queue hands out a key's one at a time, a partition what may have killed. */
-	uint32_t slow = world.has_tries ? 16 : world_has_letters() || world.erases ? 4 : 1;
+	bool is_slow = world.has_tries || (world.has_queues && world.erases);
+	uint32_t slow = is_slow ? 16 : world_has_letters() || world.erases ? 4 : 1;
 	uint32_t rounds_max = slow * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {
 		(void)world_round();

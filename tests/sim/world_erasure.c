@@ -34,11 +34,11 @@
 
 void world_erasure_begin(void)
 {
-	/* Some with queues, some with instances; a history says nothing of it. */
+	/* Some with queues, some with instances. */
 	bool is_drawn = world.seed % 48 == 4 || world.seed % 48 == 7 || world.seed % 48 == 34;
 
 	is_drawn = is_drawn || world.seed % 72 == 13; /* these compact, too */
-	world.erases = is_drawn && !world.memory_only && world.history == NULL;
+	world.erases = is_drawn && !world.memory_only;
 	wr_prng_init(&world.erase_prng, world.seed ^ 0xe4a5e);
 }
 
@@ -255,6 +255,7 @@ void world_erasure_act(void)
 		    "an erasure that the log does not have", sequence, key);
 	world_check(sequence <= wr_load_acquire(&world.pipeline->link.durable_seq),
 		    "an erasure was answered before it was durable", sequence, key);
+	world_say_erasure(sequence, WEIR_LEVEL_DURABLE);
 	world_sometimes(SOMETIMES_ERASED);
 }
 

@@ -7,6 +7,8 @@
  * A value is a source and a number in it; a group is a subscription plus 1. Subscriptions, where
  * generations begin, and progress are what the log says when it says so.
  */
+#include <string.h>
+
 #include "core/base/hash_murmur2.h"
 #include "core/pipeline/sharing.h"
 #include "tests/sim/oracle.h"
@@ -335,6 +337,28 @@ void world_say_growth(uint32_t topic, uint64_t sequence, uint32_t partitions)
 				.topic = topic,
 				.partition = partitions,
 				.offset = sequence});
+}
+
+static void say_erasure(const struct oracle_erasure *e, uint32_t topic, enum weir_level level)
+{
+	const char *key = world_key_text(e->key);
+
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_ERASE,
+				.key = key_of(key, strlen(key)),
+				.topic = topic,
+				.offset = e->seq,
+				.level = (uint8_t)level});
+}
+
+void world_say_erasure(uint64_t sequence, enum weir_level level)
+{
+	for (uint32_t i = 0; i < oracle.erasure_count; i++) {
+		const struct oracle_erasure *e = &oracle.erasures[i];
+		for (uint32_t t = 0; e->seq == sequence && t < WORLD_TOPICS; t++)
+			if (e->topic == t || e->topic == WORLD_TOPICS_MAX)
+				say_erasure(e, t, level);
+	}
 }
 
 void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq, bool is_parked)
