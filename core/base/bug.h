@@ -440,6 +440,8 @@
 	  "events leave by a record that is not durable, and a crash takes that")                  \
 	X(COPY_OF_ERASED_TAKEN, "core/log/decide.c",                                               \
 	  "the writer takes a copy of what was erased when that had been read already")            \
+	X(ERASED_STAYS_PARKED, "core/pipeline/share_records.c",                                    \
+	  "a key waits for ever behind an event that was erased before its letter was written")    \
 	X(COPY_FOR_ALL, "core/record/recipients.c",                                                \
 	  "a copy that is addressed to some is handed to all")                                     \
 	X(REPLAYS_AGAIN, "core/pipeline/replay_to_copy.c",                                         \

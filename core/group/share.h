@@ -247,7 +247,7 @@ void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uin
  * been redriven since, and something else may have been asked of it.
  */
 void wr_share_buried(struct wr_share *s, uint64_t seq, uint32_t generation, bool done);
-/* What was asked of the log came too late: it is settled. As above. */
+/* What was asked of the log came too late, or is no letter: it is settled. As above. */
 void wr_share_gone(struct wr_share *s, uint64_t seq, uint32_t generation);
 /* After how many attempts events are dead, from now on: also those that wait. */
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);

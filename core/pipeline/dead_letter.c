@@ -122,7 +122,10 @@ static int settle_alone(const struct wr_burial *b, uint32_t event_bytes)
 	uint32_t bytes = b->progress != NULL ? write_end(b, event_bytes, to)
 					     : write_settle(b->event, b->live->id, to);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
-	hand_over(b, bytes);
+	struct wr_burial alone = *b;
+	if (b->progress == NULL)
+		alone.raise.row |= WR_FATE_ALONE;
+	hand_over(&alone, bytes);
 	return 0;
 }
 

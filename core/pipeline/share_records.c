@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/retry.h"
 #include "core/pipeline/sharing.h"
@@ -164,7 +165,9 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 				 done ? reply->sequence : reply->after_seq, done);
 		return;
 	}
-	if (fenced)
+	/* Erased, it is settled though it was to stay: its key goes on. */
+	bool is_gone = done && (raise->row & WR_FATE_ALONE) != 0 && !WR_BUG(ERASED_STAYS_PARKED);
+	if (fenced || is_gone)
 		wr_share_gone(share, raise->seq, raise->generation);
 	else
 		wr_share_buried(share, raise->seq, raise->generation, done);

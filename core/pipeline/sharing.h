@@ -36,6 +36,7 @@
 #define WR_FATE_EXPIRED 1u
 #define WR_FATE_DROPPED 2u
 #define WR_FATE_OVERFLOWED 4u
+#define WR_FATE_ALONE 8u /* it is settled without a letter: nothing of it is parked */
 
 /* The record that settles one event, at most. */
 #define WR_SETTLE_ONE_BYTES_MAX                                                                    \

@@ -351,6 +351,8 @@
 	X(ERASED_SAID_EARLY, sim_pipeline, "what was erased is on the medium")                     \
 	X(ERASED_AS_ASKED, sim_pipeline, "what was erased is on the medium")                       \
 	X(ERASES_UNKEPT, sim_pipeline, "an event left that has to stay")                           \
+	X(ERASED_STAYS_PARKED, unit_erase,                                                         \
+	  "erase::a_key_goes_on_when_what_is_in_hand_is_erased_and_then_dies")                     \
 	X(COPY_OF_ERASED_TAKEN, unit_decide,                                                       \
 	  "decide::a_copy_of_what_was_erased_is_refused_and_stands_where_it_stands")               \
 	X(COPY_FOR_ALL, sim_pipeline, "progress that counts other events")                         \

@@ -501,6 +501,37 @@ Test(erase, dead_letters_go_and_what_is_parked_is_given_up)
 	cr_expect_eq(files_with(SECRET), 0u);
 }
 
+/* Of a queue that has nothing else; nothing is parked meanwhile. */
+static struct weir_item poll_secret(struct weir_member *member, uint32_t subscription)
+{
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	struct weir_item item = {.key = NULL};
+
+	while (weir_poll(member, &item, 1, 100000000) != 1 && fixture_now_ns() < end_ns)
+		cr_assert_eq(parked(subscription), 0u);
+	cr_assert(item.key != NULL && memcmp(item.key, "key of " SECRET, item.key_bytes) == 0);
+	return item;
+}
+
+Test(erase, a_key_goes_on_when_what_is_in_hand_is_erased_and_then_dies)
+{
+	const struct weir_rejection no = {.verdict = WEIR_VERDICT_DEAD, .reason = 7};
+
+	begin();
+	(void)fixture_topic(&f, "dead", 1);
+	uint32_t unlucky = queue("unlucky", "dead", true);
+	struct weir_member *member = fixture_member(&f, unlucky, "unlucky");
+	fixture_wait(producer, publish(people, "key of " SECRET, "payload of " SECRET));
+	struct weir_item item = poll_secret(member, unlucky);
+	(void)erase(people);
+	cr_assert_eq(weir_reject(member, &item, &no), 0);
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	fixture_wait(producer, publish(people, "key of " SECRET, "public"));
+	item = poll_secret(member, unlucky);
+	cr_expect(memcmp(item.payload, "public", 6) == 0);
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+}
+
 /* A life that is killed: it tells the sequence of its record, and erases until then. */
 static uint64_t live_and_die(bool is_first, uint64_t after_ns)
 {
