@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "core/pipeline/copier.h"
+#include "core/pipeline/event_json.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/route_rules.h"
 #include "core/record/origin.h"
@@ -49,6 +50,22 @@ static struct weir_transform_event event_of(const struct weir_pipeline *p,
 	return event;
 }
 
+/* Fields, whatever encodes them. */
+static int take_json(struct weir_pipeline *p, const struct wr_record_view *view,
+		     struct weir_transform_event *event, struct weir_problem *problem)
+{
+	struct wr_rules *rules = p->router.rules;
+	struct wr_event_json json;
+	if (rules->json == NULL)
+		return 0;
+	int rc = wr_event_json(p, view->head, view, rules->json, rules->json_max, &json);
+	if (rc != 0)
+		return wr_event_json_refuse(problem, rc);
+	event->payload = json.bytes;
+	event->payload_bytes = json.count;
+	return 0;
+}
+
 static enum wr_copier_made fail(const struct wr_rules *rules, const struct wr_program *program,
 				struct wr_copier_transform *t, const struct weir_problem *problem)
 {
@@ -76,6 +93,8 @@ enum wr_copier_made wr_copier_transform(struct weir_pipeline *p, const struct wr
 	if (program->transform == NULL || view->payload == NULL)
 		return WR_COPIER_AS_IT_IS;
 	struct weir_transform_event event = event_of(p, view, t->origin, append_time_us);
+	if (program->transform->reads_payload && take_json(p, view, &event, &problem) != 0)
+		return fail(rules, program, t, &problem);
 	uint32_t most = room_of(p, view);
 	uint32_t room =
 		(uint32_t)wr_min_u64(most, rules->transformed_max - rules->transformed_bytes);

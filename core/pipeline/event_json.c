@@ -53,3 +53,10 @@ int wr_event_json(struct weir_pipeline *p, const struct wr_record *record,
 	*ret_json = json;
 	return 0;
 }
+
+int wr_event_json_refuse(struct weir_problem *problem, int code)
+{
+	return wr_problem_set(problem, code, "payload",
+			      code == WEIR_E_TOO_BIG ? "as JSON it is larger than there is room for"
+						     : "its schema cannot be read here");
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What patterns look at of a payload whose schema is known: Avro as JSON, and what stands behind
- * the id before it. Patterns are written for fields, not for how these are encoded.
+ * What patterns and transformers look at of a payload whose schema is known: Avro as JSON, and what
+ * stands behind the id before it. They are written for fields, not for how these are encoded.
  *
  * What a payload follows, and whether an id stands before it, the topic says that the event was
  * published to: a copy elsewhere is read as what it is of.
@@ -27,5 +27,8 @@ struct wr_event_json {
 int wr_event_json(struct weir_pipeline *p, const struct wr_record *record,
 		  const struct wr_record_view *view, char *room, size_t room_bytes,
 		  struct wr_event_json *ret_json);
+
+/* Why that was not 0, in words. The code. */
+int wr_event_json_refuse(struct weir_problem *problem, int code);
 
 #endif

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "core/pipeline/event_json.h"
+
 static struct wr_member_transform *newest_of(const struct wr_subscription_live *live)
 {
 	return wr_load_acquire(&live->transforms); /* MT1 */
@@ -93,11 +95,35 @@ void wr_member_transforms_free(struct weir_pipeline *p, struct wr_subscription_l
 
 /* ---- the public door ---- */
 
+/* Fields, whatever encodes them: JSON that is made of them takes the end of the room. */
+static int take_json(struct weir_pipeline *p, const struct weir_item *item, uint8_t *to,
+		     size_t *to_bytes, struct weir_transform_event *event,
+		     struct weir_problem *problem)
+{
+	struct wr_record_view view;
+	struct wr_event_json json;
+	/* Somebody's own payload is looked at as it is. */
+	if (p->options.schemas_max == 0 || item->record == NULL ||
+	    !wr_record_view(item->record, item->record_bytes, &view) ||
+	    view.payload != item->payload)
+		return 0;
+	int rc = wr_event_json(p, item->record, &view, (char *)to, *to_bytes, &json);
+	if (rc != 0)
+		return wr_event_json_refuse(problem, rc);
+	event->payload = json.bytes;
+	event->payload_bytes = json.count;
+	if (json.bytes != to || json.count == 0)
+		return 0;
+	*to_bytes -= json.count;
+	event->payload = memmove(to + *to_bytes, to, json.count);
+	return 0;
+}
+
 int64_t weir_member_transform(struct weir_member *m, const struct weir_item *item, void *to,
 			      size_t to_bytes, const void **ret_payload,
 			      struct weir_problem *reterr_problem)
 {
-	const struct weir_pipeline *p = m->pipeline;
+	struct weir_pipeline *p = m->pipeline;
 	const struct wr_catalog *catalog = &p->tables.catalog;
 	const struct wr_member_transform *t = newest_of(&p->subscriptions[m->subscription]);
 	struct weir_transform_event event;
@@ -113,6 +139,11 @@ int64_t weir_member_transform(struct weir_member *m, const struct weir_item *ite
 	weir_item_to_transform(item, &event);
 	event.topic = catalog->topics[item->topic].name;
 	event.subscription = catalog->subscriptions[m->subscription].name;
+	int rc = t->transform->reads_payload
+			 ? take_json(p, item, to, &to_bytes, &event, reterr_problem)
+			 : 0;
+	if (rc != 0)
+		return rc;
 	int64_t bytes = weir_transform_run(t->transform, &event, to, to_bytes, reterr_problem);
 	if (bytes >= 0)
 		*ret_payload = to;

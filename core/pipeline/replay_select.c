@@ -114,10 +114,7 @@ static int take_payload(struct weir_replay *r, const struct wr_record *record,
 		return 0;
 	int rc = wr_event_json(r->slot->pipeline, record, &view, r->json, r->json_bytes, &json);
 	if (rc != 0)
-		return wr_problem_set(why, rc, "",
-				      rc == WEIR_E_TOO_BIG
-					      ? "its JSON is larger than an event may be"
-					      : "its schema cannot be read");
+		return wr_event_json_refuse(why, rc);
 	event->payload = json.bytes;
 	event->payload_bytes = json.count;
 	return 0;

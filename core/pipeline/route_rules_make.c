@@ -404,7 +404,7 @@ static int make_json_room(struct wr_rules_builder *b)
 {
 	struct wr_rules *rules = b->rules;
 	const struct weir_options *o = &b->pipeline->options;
-	bool is_asked = false;
+	bool is_asked = rules->transforming > 0;
 	for (uint32_t t = 0; t < rules->topics_max; t++)
 		is_asked |= rules->topics[t].matcher != NULL &&
 			    rules->topics[t].matcher->reads_payloads;

@@ -7,7 +7,7 @@
  * key, the headers are its headers, each as text (of several of one name the first), the payload
  * its payload. Of an event that was published to a topic that follows a subject (registry.h) that
  * is its fields, whatever encodes them: Avro is looked at as JSON, as weir_schema_to_json() writes
- * it without flags, and an id before a payload is passed over.
+ * it without flags, and an id before a payload is passed over; by transformers, too.
  *
  * A filter is part of the log, with the subscription. It is compiled when it is given, and
  * refused then if it is wrong or costs too much, with the place and the reason. weir looks at

@@ -110,7 +110,8 @@ WEIR_API void weir_item_to_transform(const struct weir_item *item,
  * @param reterr_problem  may be NULL
  * @return its bytes; -EINVAL: the item is no event, the payload is not JSON, or a key or id that is
  *         asked for is not UTF-8; -ENOENT: there is nothing at its InputPath; WEIR_E_TOO_BIG: it
- *         has more than `to_bytes` bytes
+ *         has more than `to_bytes` bytes, or, of a payload that is Avro, it and that as JSON have;
+ *         WEIR_E_UNKNOWN_SCHEMA: its schema cannot be read
  */
 WEIR_API int64_t weir_member_transform(struct weir_member *member, const struct weir_item *item,
 				       void *to, size_t to_bytes, const void **ret_payload,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: a pattern over payloads is asked of an event's fields, whatever encodes them: Avro, also
+ * Goal: a pattern over payloads is asked of an event's fields, whatever encodes them, and so does a
+ *       transformer look at them: Avro, also
  * behind the id of its schema, and JSON behind one; of old and new versions, of copies, from memory
  * and from disk, and in replays. What cannot be told is wanted.
  *
@@ -107,14 +108,9 @@ static void publish_all(enum encoding encoding)
 
 /* ---- who wants them ---- */
 
-static uint32_t subscribe(const char *name, const char *topic, enum weir_filter_kind kind,
-			  const char *pattern)
+static uint32_t subscribe_with(const char *name, const char *topic,
+			       const struct weir_subscription_filter *filter)
 {
-	const struct weir_filter_term terms[] = {
-		{.kind = kind, .pattern = pattern, .pattern_bytes = strlen(pattern)},
-		{.kind = WEIR_FILTER_DIRECT, .pattern = "last", .pattern_bytes = 4}};
-	const struct weir_subscription_filter filter = {
-		.join = WEIR_FILTER_ANY, .term_count = 2, .terms = terms};
 	struct weir_subscription_options o;
 	struct weir_problem why = {0};
 	uint32_t id = 99;
@@ -123,10 +119,21 @@ static uint32_t subscribe(const char *name, const char *topic, enum weir_filter_
 	o.topics = &topic;
 	o.topic_count = 1;
 	o.start = WEIR_START_OLDEST;
-	o.filter = &filter;
+	o.filter = filter;
 	cr_assert_eq(weir_subscription_create(bed.pipeline, &o, &id, &why), 0, "%s: %s", why.field,
 		     why.text);
 	return id;
+}
+
+static uint32_t subscribe(const char *name, const char *topic, enum weir_filter_kind kind,
+			  const char *pattern)
+{
+	const struct weir_filter_term terms[] = {
+		{.kind = kind, .pattern = pattern, .pattern_bytes = strlen(pattern)},
+		{.kind = WEIR_FILTER_DIRECT, .pattern = "last", .pattern_bytes = 4}};
+	const struct weir_subscription_filter filter = {
+		.join = WEIR_FILTER_ANY, .term_count = 2, .terms = terms};
+	return subscribe_with(name, topic, &filter);
 }
 
 /* A bit for each that comes before the last one. */
@@ -221,6 +228,66 @@ Test(schema_filters, a_copy_is_read_as_what_it_is_of)
 	uint32_t letters =
 		subscribe("letters", "dead", WEIR_FILTER_EVENTBRIDGE, "{\"item\":[\"bolt\"]}");
 	cr_expect_eq(read_to_last(letters, BEHIND_ID), 2u);
+}
+
+static const char template[] = "{\"InputPathsMap\": {\"i\": \"$.item\", \"n\": \"$.id\"}, "
+			       "\"InputTemplate\": \"{\\\"what\\\": <i>, \\\"id\\\": <n>}\"}";
+#define MADE_OF_7 "{\"what\":\"bolt\",\"id\":7}"
+
+Test(schema_filters, a_binding_transforms_fields)
+{
+	struct weir_schema_version v = bed_register("orders", ORDER_2);
+	uint32_t topic = bed_topic("orders", "orders", true, true);
+	uint32_t made = fixture_topic(&bed, "made", 1);
+	struct weir_binding_options o;
+	struct weir_problem why = {0};
+	struct weir_item item;
+	weir_binding_options_init(&o);
+	o.name = "way";
+	o.source = topic;
+	o.target = made;
+	o.transform = template;
+	o.transform_bytes = sizeof template - 1;
+	cr_assert_eq(weir_binding_create(bed.pipeline, &o, NULL, &why), 0, "%s", why.text);
+	struct weir_member *member =
+		fixture_member(&bed, fixture_subscription(&bed, "reader", "made"), NULL);
+	publish_order(topic, BEHIND_ID, &v, 7);
+	cr_assert_eq(weir_poll(member, &item, 1, FIXTURE_LONG_NS), 1);
+	cr_expect_eq(item.type, 0);
+	cr_assert_eq(item.payload_bytes, sizeof MADE_OF_7 - 1);
+	cr_expect_eq(memcmp(item.payload, MADE_OF_7, sizeof MADE_OF_7 - 1), 0);
+}
+
+/* The room has to hold Avro's JSON beside what is made of it. */
+static void expect_made(struct weir_member *member, const struct weir_item *item,
+			enum encoding encoding)
+{
+	char room[128];
+	const void *payload = NULL;
+	struct weir_problem why = {0};
+	int64_t bytes = weir_member_transform(member, item, room, sizeof room, &payload, &why);
+	cr_assert_eq(bytes, sizeof MADE_OF_7 - 1, "%s", why.text);
+	cr_expect_eq(payload, room);
+	cr_expect_eq(memcmp(room, MADE_OF_7, sizeof MADE_OF_7 - 1), 0);
+	bytes = weir_member_transform(member, item, room, sizeof MADE_OF_7 - 1, &payload, &why);
+	cr_expect_eq(bytes,
+		     encoding == JSON_BEHIND_ID ? (int64_t)sizeof MADE_OF_7 - 1 : WEIR_E_TOO_BIG);
+}
+
+Test(schema_filters, and_members_do)
+{
+	const struct weir_subscription_filter filter = {.transform = template,
+							.transform_bytes = sizeof template - 1};
+	for (enum encoding e = AS_DATUM; e <= JSON_BEHIND_ID; e++) {
+		struct weir_item item;
+		publish_all(e);
+		uint32_t id = subscribe_with(topic_names[e], topic_names[e], &filter);
+		struct weir_member *member = fixture_member(&bed, id, NULL);
+		do {
+			cr_assert_eq(weir_poll(member, &item, 1, FIXTURE_LONG_NS), 1);
+		} while (number_of(&item, e) != 7);
+		expect_made(member, &item, e);
+	}
 }
 
 /* An array of nulls takes no bytes, and five of JSON for each; and what is no datum is no JSON. */
