@@ -16,37 +16,8 @@
 #include "core/base/bits.h"
 #include "core/base/hash_murmur2.h"
 
-struct wr_sim_disk *wr_sim_disk_create(uint64_t seed, const struct wr_fault_plan *plan)
-{
-	struct wr_sim_disk *disk = calloc(1, sizeof *disk);
-
-	if (disk == NULL)
-		return NULL;
-	wr_prng_init(&disk->prng, seed);
-	if (plan != NULL)
-		disk->plan = *plan;
-	else
-		wr_fault_plan_init(&disk->plan);
-	wr_clock_sim_init(&disk->own_clock);
-	disk->clock = &disk->own_clock;
-	return disk;
-}
-
-void wr_sim_disk_destroy(struct wr_sim_disk *disk)
-{
-	if (disk == NULL)
-		return;
-	for (uint32_t i = 0; i < disk->inode_count; i++) {
-		free(disk->inodes[i].cache);
-		free(disk->inodes[i].durable);
-		free(disk->inodes[i].dirty);
-	}
-	free(disk->inodes);
-	free(disk->entries);
-	free(disk->names);
-	free(disk->earlier.bytes);
-	free(disk);
-}
+/* Whose memory a medium keeps that begins anew; that of a large journal is given back. */
+#define FILES_KEPT 1024u
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -68,6 +39,60 @@ static void index_names(struct wr_sim_disk *disk)
 	memset(disk->names, 0, (disk->name_mask + 1ull) * sizeof *disk->names);
 	for (uint32_t i = 0; i < disk->entry_count; i++)
 		*place_of(disk, disk->entries[i].name) = i + 1;
+}
+
+static void free_inode(struct wr_sim_inode *inode)
+{
+	free(inode->cache);
+	free(inode->durable);
+	free(inode->dirty);
+	*inode = (struct wr_sim_inode){.cache = NULL};
+}
+
+void wr_sim_disk_reset(struct wr_sim_disk *disk, uint64_t seed, const struct wr_fault_plan *plan)
+{
+	*disk = (struct wr_sim_disk){
+		.inodes = disk->inodes,
+		.inode_capacity = disk->inode_capacity,
+		.entries = disk->entries,
+		.entry_capacity = disk->entry_capacity,
+		.names = disk->names,
+		.name_mask = disk->name_mask,
+		.earlier = {.bytes = disk->earlier.bytes,
+			    .capacity_bytes = disk->earlier.capacity_bytes},
+	};
+	for (uint32_t i = FILES_KEPT; i < disk->inode_capacity; i++)
+		free_inode(&disk->inodes[i]);
+	index_names(disk);
+	wr_prng_init(&disk->prng, seed);
+	if (plan != NULL)
+		disk->plan = *plan;
+	else
+		wr_fault_plan_init(&disk->plan);
+	wr_clock_sim_init(&disk->own_clock);
+	disk->clock = &disk->own_clock;
+}
+
+struct wr_sim_disk *wr_sim_disk_create(uint64_t seed, const struct wr_fault_plan *plan)
+{
+	struct wr_sim_disk *disk = calloc(1, sizeof *disk);
+
+	if (disk != NULL)
+		wr_sim_disk_reset(disk, seed, plan);
+	return disk;
+}
+
+void wr_sim_disk_destroy(struct wr_sim_disk *disk)
+{
+	if (disk == NULL)
+		return;
+	for (uint32_t i = 0; i < disk->inode_capacity; i++)
+		free_inode(&disk->inodes[i]);
+	free(disk->inodes);
+	free(disk->entries);
+	free(disk->names);
+	free(disk->earlier.bytes);
+	free(disk);
 }
 
 /* Room for so many entries, and for twice as many names: 0 or -ENOMEM. */
@@ -103,12 +128,13 @@ int32_t wr_sim_disk_find(const struct wr_sim_disk *disk, const char *name)
 	return entry != NULL ? entry->now : WR_SIM_NONE;
 }
 
-/* Empties the file behind an inode and keeps its memory. */
+/* Empties the file behind an inode and keeps its memory: what lies beyond its end is zero. */
 static void clear_inode(struct wr_sim_inode *inode)
 {
 	if (inode->capacity_bytes > 0) {
-		memset(inode->cache, 0, inode->capacity_bytes);
-		memset(inode->durable, 0, inode->capacity_bytes);
+		const uint64_t end_bytes = wr_max_u64(inode->bytes, inode->durable_bytes);
+		memset(inode->cache, 0, end_bytes);
+		memset(inode->durable, 0, end_bytes);
 		memset(inode->dirty, 0,
 		       (inode->capacity_bytes / WR_SIM_SECTOR_BYTES + 63) / 64 *
 			       sizeof *inode->dirty);
@@ -120,6 +146,22 @@ static void clear_inode(struct wr_sim_inode *inode)
 	inode->differs = false;
 }
 
+/* Room for so many: 0 or -ENOMEM. */
+static int reserve_inodes(struct wr_sim_disk *disk, uint32_t count)
+{
+	if (count <= disk->inode_capacity)
+		return 0;
+	const uint32_t capacity = (uint32_t)wr_max_u64(count, 2ull * disk->inode_capacity);
+	struct wr_sim_inode *inodes = realloc(disk->inodes, capacity * sizeof *inodes);
+	if (inodes == NULL)
+		return -ENOMEM;
+	memset(inodes + disk->inode_capacity, 0,
+	       (capacity - disk->inode_capacity) * sizeof *inodes);
+	disk->inodes = inodes;
+	disk->inode_capacity = capacity;
+	return 0;
+}
+
 static int32_t take_inode(struct wr_sim_disk *disk)
 {
 	for (uint32_t i = 0; i < disk->inode_count; i++) {
@@ -129,15 +171,11 @@ static int32_t take_inode(struct wr_sim_disk *disk)
 		disk->inodes[i].used = true;
 		return (int32_t)i;
 	}
-	const uint32_t count = disk->inode_count == 0 ? 8 : disk->inode_count * 2;
-	struct wr_sim_inode *inodes = realloc(disk->inodes, count * sizeof *inodes);
-	if (inodes == NULL)
+	if (reserve_inodes(disk, disk->inode_count + 1) < 0)
 		return -ENOMEM;
-	memset(inodes + disk->inode_count, 0, (count - disk->inode_count) * sizeof *inodes);
-	const int32_t inode = (int32_t)disk->inode_count;
-	disk->inodes = inodes;
-	disk->inode_count = count;
-	inodes[inode].used = true;
+	const int32_t inode = (int32_t)disk->inode_count++;
+	clear_inode(&disk->inodes[inode]);
+	disk->inodes[inode].used = true;
 	return inode;
 }
 
@@ -379,16 +417,10 @@ static int copy_inode(struct wr_sim_disk *to_disk, int32_t index, const struct w
 
 static int copy_tables(const struct wr_sim_disk *from, struct wr_sim_disk *to)
 {
-	if (to->inode_count < from->inode_count) {
-		struct wr_sim_inode *inodes =
-			realloc(to->inodes, from->inode_count * sizeof *inodes);
-		if (inodes == NULL)
-			return -ENOMEM;
-		memset(inodes + to->inode_count, 0,
-		       (from->inode_count - to->inode_count) * sizeof *inodes);
-		to->inodes = inodes;
+	if (reserve_inodes(to, from->inode_count) < 0)
+		return -ENOMEM;
+	if (to->inode_count < from->inode_count)
 		to->inode_count = from->inode_count;
-	}
 	if (reserve_entries(to, from->entry_count) < 0)
 		return -ENOMEM;
 	if (from->entry_count > 0)

@@ -246,7 +246,7 @@ static void settle_inode(struct wr_sim_disk *disk, struct wr_sim_inode *inode, u
 	const uint64_t end =
 		wr_min_u64(wr_round_up(high, WR_SIM_SECTOR_BYTES), inode->capacity_bytes);
 	memset(inode->durable + inode->bytes, 0, end - inode->bytes);
-	memcpy(inode->cache, inode->durable, inode->capacity_bytes);
+	memcpy(inode->cache, inode->durable, end);
 	inode->is_dirty = false;
 	inode->differs = false;
 }

@@ -79,9 +79,10 @@ struct wr_sim_disk {
 	struct wr_prng prng;
 	struct wr_fault_plan plan;
 	struct wr_clock_sim own_clock;
-	struct wr_clock_sim *clock; /* own_clock, or the test's */
-	struct wr_sim_inode *inodes;
+	struct wr_clock_sim *clock;  /* own_clock, or the test's */
+	struct wr_sim_inode *inodes; /* [inode_capacity], the first inode_count were used */
 	uint32_t inode_count;
+	uint32_t inode_capacity;
 	uint32_t loose_count; /* inodes that only handles lead to; names change with a collect */
 	struct wr_sim_entry *entries;
 	uint32_t entry_count;
@@ -106,6 +107,8 @@ struct wr_sim_disk {
 
 /* NULL plan: no faults. NULL when there is no memory. */
 struct wr_sim_disk *wr_sim_disk_create(uint64_t seed, const struct wr_fault_plan *plan);
+/* Begins anew, as one that was just made, in the memory that it has. */
+void wr_sim_disk_reset(struct wr_sim_disk *disk, uint64_t seed, const struct wr_fault_plan *plan);
 /* No storage may be open on it. NULL is fine. */
 void wr_sim_disk_destroy(struct wr_sim_disk *disk);
 

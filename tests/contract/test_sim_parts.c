@@ -248,3 +248,32 @@ Test(disk_sim, a_file_without_a_name_is_there_until_its_last_handle_goes)
 	storage->ops->fini(storage);
 	wr_sim_disk_destroy(disk);
 }
+
+Test(disk_sim, one_that_begins_anew_has_nothing_of_what_it_was)
+{
+	static const uint8_t zeros[3 * WR_SIM_SECTOR_BYTES];
+	uint8_t content[2 * WR_SIM_SECTOR_BYTES];
+	struct wr_sim_disk *disk = wr_sim_disk_create(1, NULL);
+
+	memset(content, 0xab, sizeof content);
+	for (uint64_t seed = 2; seed < 5; seed++) {
+		cr_assert_eq(wr_sim_disk_put(disk, "old", content, sizeof content), 0);
+		wr_sim_inode_write(disk, wr_sim_disk_find(disk, "old"), content, 1, 0);
+		wr_sim_disk_power_cut(disk);
+		wr_sim_disk_reset(disk, seed, NULL);
+		struct wr_sim_disk *made = wr_sim_disk_create(seed, NULL);
+		cr_expect_eq(wr_sim_disk_find(disk, "old"), WR_SIM_NONE);
+		cr_expect_eq(wr_sim_disk_used_bytes(disk), 0);
+		cr_expect_eq(disk->power_cut_count, 0);
+		cr_expect_eq(disk->trace, made->trace);
+		cr_expect_eq(wr_prng_next(&disk->prng), wr_prng_next(&made->prng));
+		const int32_t inode = wr_sim_disk_make(disk, "new");
+		cr_assert_eq(inode, wr_sim_disk_make(made, "new"));
+		cr_assert_eq(wr_sim_inode_reserve(disk, inode, sizeof zeros), 0);
+		wr_sim_inode_write(disk, inode, NULL, sizeof zeros, 0);
+		cr_expect_eq(memcmp(disk->inodes[inode].cache, zeros, sizeof zeros), 0);
+		cr_expect_eq(memcmp(disk->inodes[inode].durable, zeros, sizeof zeros), 0);
+		wr_sim_disk_destroy(made);
+	}
+	wr_sim_disk_destroy(disk);
+}

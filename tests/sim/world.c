@@ -383,8 +383,8 @@ static void act(void)
 
 static void forget_users(void)
 {
-	memset(world.producers, 0, sizeof world.producers);
-	memset(world.members, 0, sizeof world.members);
+	world_producers_forget();
+	world_members_forget();
 	world_handlers_forget();
 	world.once_open = true; /* what was under way */
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
@@ -589,12 +589,12 @@ void world_run_seed(void)
 	wr_prng_init(&world.keys_prng, world.seed + 1);
 	for (uint32_t i = 0; i < WORLD_NAMES; i++)
 		(void)oracle_source_new(true);
-	world.disk = wr_sim_disk_create(world.seed ^ 0x5eed, &plan);
+	world.disk = world_disk_begin(world.seed ^ 0x5eed, &plan);
 	world_check(world.disk != NULL, "no memory", 0, 0);
 	if (world.memory_only)
 		run_in_memory();
 	else
 		run_on_disk();
 	world_note("end", world.disk->trace, oracle.end_seq);
-	wr_sim_disk_destroy(world.disk);
+	world_disk_end();
 }

@@ -100,8 +100,9 @@ struct world_producer {
 	bool busy;      /* inside a blocking call */
 	uint32_t claim; /* k of the open claim; 0: none */
 	size_t claim_bytes;
-	uint32_t process; /* in a history */
-	uint64_t told;    /* tickets answered */
+	uint32_t process;    /* in a history */
+	uint64_t told;       /* tickets answered */
+	uint64_t ticket_end; /* none from here on was told here */
 	struct world_ticket tickets[WORLD_TICKETS];
 };
 
@@ -114,19 +115,19 @@ struct world_member {
 	bool is_static;
 	bool is_fenced; /* another one has its instance id, and it heard of it */
 	uint32_t held_count;
-	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
 	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */
 	uint32_t lent_count;
-	struct weir_item lent[WORLD_LENT_MAX]; /* by the last poll, until the next */
 	/* Its transactions; of none yet the level is DEFAULT. */
 	enum weir_level txn_level;
 	uint32_t txn_source, txn_next_k;
 	uint32_t txn_first, txn_end; /* ordinals into txns */
 	uint32_t txn_refusals;
-	struct world_txn txns[WORLD_TXNS];
-	/* Of a queue: acknowledged since the last durable commit. */
 	uint32_t acked_count;
-	uint32_t acked[WORLD_ACKED_MAX];
+	/* Not cleared: so many of each are there. */
+	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
+	struct weir_item lent[WORLD_LENT_MAX]; /* by the last poll, until the next */
+	struct world_txn txns[WORLD_TXNS];
+	uint32_t acked[WORLD_ACKED_MAX]; /* of a queue: since the last durable commit */
 };
 
 struct world_handlers {
@@ -333,6 +334,9 @@ uint64_t world_memory_requests(void);
 void world_memory_begin(void);
 /* Everything was given back? Begins anew in any case. */
 bool world_memory_reset(void);
+/* A new medium, in the memory of the last one; and it is not used any more. */
+struct wr_sim_disk *world_disk_begin(uint64_t seed, const struct wr_fault_plan *plan);
+void world_disk_end(void);
 
 /* world.c */
 /* A round of steps in a drawn order, and the medium. False: this life is over. */
@@ -350,6 +354,7 @@ const char *world_key_text(uint32_t number);
 uint32_t world_key_number(const void *key, uint32_t key_bytes);
 void world_producer_act(struct world_producer *p, bool may_block);
 void world_producer_open(struct world_producer *p);
+void world_producers_forget(void);
 void world_publish_once(void);
 bool world_producer_is_done(struct world_producer *p);
 /* Hands over a run that has to be refused. */
@@ -549,6 +554,7 @@ void world_member_sleep(struct world_member *m);
 void world_member_act(struct world_member *m, bool may_block);
 void world_member_join(struct world_member *m, uint32_t subscription);
 void world_member_leave(struct world_member *m);
+void world_members_forget(void);
 void world_member_drain(struct world_member *m);
 void world_seek(void);
 /* Whether it is detached when it is too slow; a seek, perhaps, where it is. */

@@ -33,6 +33,17 @@ static const char *draw_instance(const struct world_member *m)
 		       : NULL;
 }
 
+static void clear(struct world_member *m)
+{
+	memset(m, 0, offsetof(struct world_member, held));
+}
+
+void world_members_forget(void)
+{
+	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
+		clear(&world.members[i]);
+}
+
 void world_member_join(struct world_member *m, uint32_t subscription)
 {
 	static const char *const names[WORLD_MEMBERS] = {"ann", "bob", "cid", "dan"};
@@ -61,11 +72,12 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 		    "join", (uint64_t)-rc, 0);
 	/* The one place that may; others may join meanwhile, and are in it. */
 	world.requests = allowed + world_memory_requests() - requests;
-	*m = (struct world_member){.handle = handle,
-				   .subscription = subscription,
-				   .process = process,
-				   .is_handled = is_handled,
-				   .is_static = o.instance_id != NULL};
+	clear(m);
+	m->handle = handle;
+	m->subscription = subscription;
+	m->process = process;
+	m->is_handled = is_handled;
+	m->is_static = o.instance_id != NULL;
 }
 
 void world_member_leave(struct world_member *m)
@@ -83,7 +95,7 @@ void world_member_leave(struct world_member *m)
 	world_check(rc == 0 || is_expected(rc), "leave", (uint64_t)-rc, 0);
 	if (m->is_static && world.pipeline->subscriptions[m->subscription].group.kept_count > 0)
 		world_sometimes(SOMETIMES_KEPT);
-	*m = (struct world_member){0};
+	clear(m);
 }
 
 void world_member_poll(struct world_member *m)

@@ -4,7 +4,8 @@
  * spend most of it in mmap: blocks, rings and pools are kept, by size, and given out again. Rings
  * and pools are filled anew for each seed, so that nothing of an earlier seed decides anything;
  * within a seed they come with what the last life left in them, which is worse than what any
- * allocator gives, and follows from the seed. Under AddressSanitizer blocks and pools are real.
+ * allocator gives, and follows from the seed. A medium is made in the memory of the last seed's.
+ * Under AddressSanitizer blocks, pools and media are real.
  *
  * Rings are mapped twice, so they come from io/posix. Thread: the simulation's.
  */
@@ -46,6 +47,7 @@ struct kept {
 	uint32_t pool_count;
 	uint64_t live_count;
 	uint64_t request_count;
+	struct wr_sim_disk *disk;
 };
 
 static struct kept kept;
@@ -211,6 +213,23 @@ struct wr_memory *world_memory(void)
 		kept.ready = wr_memory_posix_init(&kept.posix, &none) == 0;
 	}
 	return &kept.base;
+}
+
+struct wr_sim_disk *world_disk_begin(uint64_t seed, const struct wr_fault_plan *plan)
+{
+	if (kept.disk == NULL)
+		kept.disk = wr_sim_disk_create(seed, plan);
+	else
+		wr_sim_disk_reset(kept.disk, seed, plan);
+	return kept.disk;
+}
+
+void world_disk_end(void)
+{
+	if (KEEP_BLOCKS)
+		return;
+	wr_sim_disk_destroy(kept.disk);
+	kept.disk = NULL;
 }
 
 uint64_t world_memory_requests(void)

@@ -172,6 +172,7 @@ static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, 
 {
 	world_check(ticket - p->told < WORLD_TICKETS, "more tickets than credit", ticket, p->told);
 	struct world_ticket *t = &p->tickets[ticket % WORLD_TICKETS];
+	p->ticket_end = ticket + 1;
 	*t = (struct world_ticket){
 		.first_k = first_k,
 		.last_k = last_k,
@@ -430,6 +431,21 @@ static void check_last(struct world_producer *p)
 		world_sometimes(SOMETIMES_RESUMED_NAME);
 }
 
+/* Its table is large, and lives are short: what was not used of it is as it was. */
+static void clear(struct world_producer *p)
+{
+	uint64_t count = wr_min_u64(p->ticket_end, WORLD_TICKETS);
+
+	memset(p->tickets, 0, count * sizeof p->tickets[0]);
+	memset(p, 0, offsetof(struct world_producer, tickets));
+}
+
+void world_producers_forget(void)
+{
+	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++)
+		clear(&world.producers[i]);
+}
+
 void world_producer_open(struct world_producer *p)
 {
 	static const char *const names[WORLD_NAMES] = {"first", "second"};
@@ -438,7 +454,8 @@ void world_producer_open(struct world_producer *p)
 	struct weir_problem problem;
 
 	weir_producer_options_init(&o);
-	*p = (struct world_producer){.named = slot < WORLD_NAMES || (slot == 3 && world_one_in(3))};
+	clear(p);
+	p->named = slot < WORLD_NAMES || (slot == 3 && world_one_in(3));
 	if (!p->named && oracle.source_count + 1 >= ORACLE_SOURCES_MAX)
 		return;
 	/* The first sources are the names'. */
@@ -486,7 +503,7 @@ static void close_one(struct world_producer *p)
 		world_check(untold != 0, "a refusal that was told before", p->source, 0);
 		check_what_it_rests_on(p, &p->tickets[untold % WORLD_TICKETS]);
 	}
-	*p = (struct world_producer){0};
+	clear(p);
 }
 
 void world_producer_offend(struct world_producer *p)
