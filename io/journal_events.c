@@ -256,21 +256,16 @@ void wr_inspect_events_close(struct wr_inspect *in)
 struct batch_walk {
 	struct wr_inspect *in;
 	const struct wr_batch_header *batch;
-	const struct wr_inspect_topic *topic; /* what is known of topic_id, or NULL */
-	uint32_t topic_id;
+	uint32_t at;    /* of the next record, in the body */
 	uint32_t count; /* of items that wait to be handed out */
+	uint64_t seq;
+	struct wr_record_step step;
+	bool is_all; /* no record is out of range */
 };
 
 static const struct wr_inspect_topic *find_topic(const struct wr_inspect *in, uint32_t id)
 {
 	return id < in->topic_count && in->topics[id].partitions > 0 ? &in->topics[id] : NULL;
-}
-
-/* Before the first record, and where names have come. */
-static void begin_topics(struct batch_walk *w)
-{
-	w->topic_id = 0;
-	w->topic = find_topic(w->in, 0);
 }
 
 /* What all items of a batch have in common, and most batches with the one before. */
@@ -284,33 +279,88 @@ static void prepare_items(struct wr_inspect *in, const struct wr_batch_header *b
 			.kind = WEIR_ITEM_EVENT, .log = batch->log_id, .epoch = batch->epoch};
 }
 
-static inline void fill_item(struct batch_walk *w, const struct wr_record *head, uint64_t seq,
-			     uint64_t time_us, struct weir_item *item)
+/* What differs from one record of a batch to the next. */
+static inline void fill_item(struct weir_item *item, const struct wr_record *head, uint64_t seq,
+			     uint64_t time_us, uint32_t partition)
 {
-	const uint8_t *key = (const uint8_t *)head + WR_RECORD_HEAD_BYTES + head->option_bytes;
-	uint32_t partition = UINT32_MAX;
+	uint32_t bytes = head->bytes, key_bytes = head->key_bytes;
+	uint32_t before_bytes = WR_RECORD_HEAD_BYTES + head->option_bytes;
+	const uint8_t *key = (const uint8_t *)head + before_bytes;
+	const uint8_t *payload = key + key_bytes;
 
-	if (WR_UNLIKELY(head->topic != w->topic_id)) {
-		w->topic_id = head->topic;
-		w->topic = find_topic(w->in, head->topic);
-	}
-	if (w->topic != NULL && wr_record_is_user_event(head))
-		partition = wr_inspect_partition(w->topic, head, seq);
 	item->topic = head->topic;
 	item->partition = partition;
 	item->type = head->type;
-	item->key_bytes = head->key_bytes;
+	item->key_bytes = (uint16_t)key_bytes;
 	item->sequence = seq;
 	item->end_sequence = seq + 1;
 	item->append_time_us = time_us;
-	item->key = head->key_bytes > 0 ? key : NULL;
-	item->payload = head->flags & WR_RECORD_NULL_PAYLOAD ? NULL : key + head->key_bytes;
-	item->payload_bytes =
-		head->bytes - WR_RECORD_HEAD_BYTES - head->option_bytes - head->key_bytes;
-	item->record_bytes = head->bytes;
+	item->key = key_bytes > 0 ? key : NULL;
+	item->payload = head->flags & WR_RECORD_NULL_PAYLOAD ? NULL : payload;
+	item->payload_bytes = bytes - before_bytes - key_bytes;
+	item->record_bytes = bytes;
 	item->record = head;
-	if (WR_UNLIKELY(head->kind == WR_KIND_LEFT_OUT)) /* nothing but room */
-		item->payload = NULL, item->payload_bytes = 0;
+}
+
+static bool is_in_range(const struct weir_journal_visitor *v, uint64_t seq, uint64_t time_us)
+{
+	return seq >= v->from_sequence && seq < v->end_sequence && time_us >= v->from_time_us &&
+	       time_us < v->end_time_us;
+}
+
+/* The whole batch is. */
+static bool all_in_range(const struct weir_journal_visitor *v, const struct wr_batch_header *batch)
+{
+	uint64_t first_us = batch->time_base_us;
+	uint64_t last_us = first_us > UINT64_MAX - UINT32_MAX ? UINT64_MAX : first_us + UINT32_MAX;
+
+	return is_in_range(v, batch->first_seq, first_us) &&
+	       is_in_range(v, batch->first_seq + batch->record_count - 1, last_us);
+}
+
+/*
+ * Events that stand one behind the other, as many as there is room for, up to a record of weir's
+ * own. All that it needs is in registers: the place goes back into the walk at the end.
+ */
+static int fill_events(struct batch_walk *w)
+{
+	struct wr_inspect *in = w->in;
+	const uint8_t *body = (const uint8_t *)w->batch + WR_BATCH_HEADER_BYTES;
+	const uint32_t end = w->batch->body_bytes;
+	const uint64_t base_us = w->batch->time_base_us;
+	struct weir_item *item = in->items + w->count, *item_end = in->items + ITEMS_MAX;
+	struct wr_record_step step = w->step;
+	const struct wr_inspect_topic *topic = find_topic(in, 0);
+	uint32_t at = w->at, topic_id = 0;
+	uint64_t seq = w->seq;
+	int code = 0;
+
+	while (at < end && item < item_end) {
+		const struct wr_record *head = (const void *)(body + at);
+		/* It was verified; this keeps a bug there from becoming a wild read here. */
+		if (WR_UNLIKELY(!wr_record_fits(head, end - at))) {
+			code = WEIR_E_CORRUPT;
+			break;
+		}
+		if (WR_UNLIKELY(!wr_record_is_user_event(head)))
+			break;
+		uint64_t time_us = base_us + head->time_delta_us, own_seq = seq++;
+		at += wr_record_step(&step, head);
+		if (!w->is_all && !is_in_range(&in->visitor, own_seq, time_us))
+			continue;
+		if (WR_UNLIKELY(head->topic != topic_id)) {
+			topic_id = head->topic;
+			topic = find_topic(in, topic_id);
+		}
+		uint32_t partition =
+			topic != NULL ? wr_inspect_partition(topic, head, own_seq) : UINT32_MAX;
+		fill_item(item++, head, own_seq, time_us, partition);
+	}
+	w->step = step;
+	w->at = at;
+	w->seq = seq;
+	w->count = (uint32_t)(item - in->items);
+	return code;
 }
 
 /* --- one event -------------------------------------------------------------------------------- */
@@ -384,39 +434,31 @@ static int hand_out(struct batch_walk *w)
 				       : show_each(w->in, &events);
 }
 
-/* A record that defines names: 0, or what the visitor returned of those before it. */
-static int take_names(struct batch_walk *w, const struct wr_record *head, uint64_t seq)
+/* A record of weir's own: 0, or what the visitor returned of those before it. */
+static int take_control(struct batch_walk *w)
 {
-	int code = hand_out(w);
+	const struct wr_record *head =
+		(const void *)((const uint8_t *)w->batch + WR_BATCH_HEADER_BYTES + w->at);
+	uint64_t time_us = w->batch->time_base_us + head->time_delta_us, seq = w->seq++;
+	int code = 0;
 
-	wr_inspect_take_names(w->in, head, seq);
-	begin_topics(w);
+	w->at += wr_record_step(&w->step, head);
+	if (wr_inspect_has_names(head)) {
+		code = hand_out(w);
+		wr_inspect_take_names(w->in, head, seq);
+	}
+	if (!w->in->visitor.control || (!w->is_all && !is_in_range(&w->in->visitor, seq, time_us)))
+		return code;
+	struct weir_item *item = &w->in->items[w->count++];
+	fill_item(item, head, seq, time_us, UINT32_MAX);
+	if (head->kind == WR_KIND_LEFT_OUT) /* nothing but room */
+		item->payload = NULL, item->payload_bytes = 0;
 	return code;
-}
-
-static bool is_in_range(const struct weir_journal_visitor *v, uint64_t seq, uint64_t time_us)
-{
-	return seq >= v->from_sequence && seq < v->end_sequence && time_us >= v->from_time_us &&
-	       time_us < v->end_time_us;
-}
-
-/* The whole batch is. */
-static bool all_in_range(const struct weir_journal_visitor *v, const struct wr_batch_header *batch)
-{
-	uint64_t first_us = batch->time_base_us;
-	uint64_t last_us = first_us > UINT64_MAX - UINT32_MAX ? UINT64_MAX : first_us + UINT32_MAX;
-
-	return is_in_range(v, batch->first_seq, first_us) &&
-	       is_in_range(v, batch->first_seq + batch->record_count - 1, last_us);
 }
 
 int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 {
-	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
-	const struct weir_journal_visitor *visitor = &in->visitor;
-	struct batch_walk w = {.in = in, .batch = batch};
-	struct wr_record_step step = {0};
-	uint64_t seq = batch->first_seq;
+	struct batch_walk w = {.in = in, .batch = batch, .seq = batch->first_seq};
 	int code = 0;
 
 	if (in->items == NULL) {
@@ -424,25 +466,13 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 		return 0;
 	}
 	prepare_items(in, batch);
-	begin_topics(&w);
-	bool is_all = all_in_range(visitor, batch);
-	for (uint32_t at = 0; code == 0 && at < batch->body_bytes; seq++) {
-		const struct wr_record *head = (const void *)(body + at);
-		/* It was verified; this keeps a bug there from becoming a wild read here. */
-		if (!wr_record_fits(head, batch->body_bytes - at))
-			return WEIR_E_CORRUPT;
-		uint64_t time_us = batch->time_base_us + head->time_delta_us;
-		at += wr_record_step(&step, head);
-		if (WR_UNLIKELY(!wr_record_is_user_event(head))) {
-			code = wr_inspect_has_names(head) ? take_names(&w, head, seq) : 0;
-			if (code != 0 || !visitor->control)
-				continue;
-		}
-		if (!is_all && !is_in_range(visitor, seq, time_us))
-			continue;
-		fill_item(&w, head, seq, time_us, &in->items[w.count++]);
-		if (w.count == ITEMS_MAX)
+	w.is_all = all_in_range(&in->visitor, batch);
+	while (code == 0 && w.at < batch->body_bytes) {
+		code = fill_events(&w);
+		if (code == 0 && w.count == ITEMS_MAX)
 			code = hand_out(&w);
+		else if (code == 0 && w.at < batch->body_bytes)
+			code = take_control(&w);
 	}
 	return code == 0 ? hand_out(&w) : code;
 }

@@ -81,8 +81,15 @@ void wr_inspect_checkpoint(struct wr_inspect *in, uint32_t copy);
 bool wr_inspect_has_names(const struct wr_record *head);
 void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, uint64_t seq);
 /* The partition of an event at seq. */
-uint32_t wr_inspect_partition(const struct wr_inspect_topic *topic, const struct wr_record *head,
-			      uint64_t seq);
+static inline uint32_t wr_inspect_partition(const struct wr_inspect_topic *topic,
+					    const struct wr_record *head, uint64_t seq)
+{
+	uint32_t count = topic->map_count;
+	while (WR_UNLIKELY(count > 0) && topic->maps[count - 1].seq >= seq)
+		count--;
+	return wr_record_partition(head, count > 0 ? topic->maps[count - 1].partitions
+						   : topic->partitions);
+}
 
 /* journal_subscriptions.c: where wr_inspect_open_with() asked for them. Of a checkpoint's catalog,
  * behind its topics, and of its filters; and of a record, SUBSCRIPTION or FILTER. */

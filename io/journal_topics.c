@@ -54,16 +54,6 @@ static void add_map(struct wr_inspect *in, uint32_t id, uint64_t seq, uint32_t p
 		(struct wr_topic_map){.seq = seq, .partitions = partitions};
 }
 
-uint32_t wr_inspect_partition(const struct wr_inspect_topic *topic, const struct wr_record *head,
-			      uint64_t seq)
-{
-	uint32_t count = topic->map_count;
-	while (WR_UNLIKELY(count > 0) && topic->maps[count - 1].seq >= seq)
-		count--;
-	return wr_record_partition(head, count > 0 ? topic->maps[count - 1].partitions
-						   : topic->partitions);
-}
-
 /* Behind a topic's counts, where the catalog has such. */
 static void read_maps(struct wr_inspect *in, uint32_t id, struct wr_cursor *c)
 {
