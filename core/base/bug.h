@@ -75,6 +75,8 @@
 	  "an event that goes alone is said to be in hand when a gap before it comes again")       \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
+	X(FULL_QUEUE_TAKES, "core/log/lengths.c",                                                  \
+	  "a queue that refuses what is too much for it takes all")                                \
 	X(SAID_NOT_SAVED, "core/log/outstanding.c",                                                \
 	  "a checkpoint does not say where the text of an event's last rejection stands")          \
 	X(TEXT_NOT_CARRIED, "core/pipeline/carry.c",                                               \

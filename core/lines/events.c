@@ -106,6 +106,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "Events of a queue without dead letters outlived their time to live, or were "
 	      "too many, and were dropped.",
 	      "Give the queue dead letters, more members, or another limit."),
+	EVENT(QUEUE_FULL, "queue.full", WARNING,
+	      "A queue that refuses what is too much was as long as it may be: events, or runs, "
+	      "were refused.",
+	      "More members, or another limit; producers are told which queue it is."),
 	EVENT(QUEUE_PARKED_FULL, "queue.parked_full", WARNING,
 	      "As many events are parked as a queue may have outstanding: it takes no more.",
 	      "`weir dlq` redrives or gives up what they wait for."),

@@ -64,6 +64,9 @@ int wr_decide_addressed(struct wr_tables *t, struct wr_undo *undo,
 		wr_cell_set(undo, &row->to_events, events + 1);
 		wr_cell_set(undo, &row->to_bytes, bytes + r->bytes);
 	}
+	/* Who replays to a queue is not refused; it is longer by it. */
+	if (t->lengths.count > 0)
+		wr_lengths_take(t, r);
 	const struct wr_topic *topic = &t->catalog.topics[r->topic];
 	d->tag = topic->tag_base + wr_record_partition(r, wr_topic_in_force(topic));
 	d->features = WR_BATCH_ADDRESSED;

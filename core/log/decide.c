@@ -33,6 +33,21 @@ static bool has_its_schema(struct wr_tables *t, const struct wr_record_view *vie
 	       wr_option_find(view, WR_OPTION_ORIGIN, &origin);
 }
 
+/* The last question: who is told that it is a duplicate need not come again. */
+static int take_place(struct wr_tables *t, const struct wr_record *r, uint64_t seq, bool alone,
+		      struct wr_decision *d)
+{
+	uint32_t full = wr_lengths_full(t, r, seq, alone);
+	if (full == UINT32_MAX) {
+		wr_lengths_take(t, r);
+		return 0;
+	}
+	wr_atomic_u64 *refused = &t->lengths.of[full].refused;
+	wr_store_relaxed(refused, wr_load_relaxed(refused) + 1); /* own */
+	d->id = full;
+	return WEIR_E_QUEUE_FULL;
+}
+
 static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 			const struct wr_record_view *view, uint64_t seq, bool replay,
 			struct wr_decision *d)
@@ -65,6 +80,8 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 		d->asked = version.asked;
 		d->version = rc == 0 ? wr_version_given(&version) : version.now.version;
 	}
+	if (rc == 0 && !replay && t->lengths.count > 0)
+		rc = take_place(t, view->head, seq, undo->entries == NULL, d);
 	if (rc != 0)
 		return rc;
 	if (stamped)
@@ -254,6 +271,7 @@ static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct w
 		wr_tables_count_from(t, undo, s, row, generation.position, seq);
 	bool carried_stay = generation.owner == WR_OWNER_CARRIED_STAY;
 	wr_outstanding_move(&t->outstanding, &t->settle, id, s, generation.position, carried_stay);
+	wr_lengths_forget(&t->lengths);
 	d->id = t->outstanding.lists[id].first_generation;
 	d->moved_to = wr_load_relaxed(&t->settle.rows[s->row_first].position); /* own */
 	d->features = carried_stay ? WR_BATCH_CARRIED_STAY : 0;
@@ -507,6 +525,7 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo)
 {
 	wr_undo_all(undo);
+	wr_lengths_forget(&t->lengths);
 	wr_keys_undo(&t->keys);
 	wr_versions_undo(&t->versions);
 	wr_outstanding_undo(&t->outstanding, &t->settle, &t->catalog);

@@ -15,6 +15,7 @@
 #include "core/log/erasures.h"
 #include "core/log/filters.h"
 #include "core/log/keys.h"
+#include "core/log/lengths.h"
 #include "core/log/outstanding.h"
 #include "core/log/producers.h"
 #include "core/log/schemas.h"
@@ -34,6 +35,7 @@ struct wr_tables {
 	struct wr_schemas schemas;
 	struct wr_filters filters;
 	struct wr_erasures erasures;
+	struct wr_lengths lengths;    /* no part of the log: options of this run */
 	uint64_t saved_rare_bytes;    /* in the last checkpoint */
 	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
 	/* Events may have been left out: what there is from the beginning has to be counted. */
@@ -59,7 +61,8 @@ struct wr_decision {
 	 * TOPIC, SUBSCRIPTION, PRODUCER: its id: given, or found with WEIR_E_EXISTS. PROGRESS,
 	 * GENERATION: the row; of a shared subscription the generation in which what is taken
 	 * begins. SETTLE: entries that count for nothing. REJECT: the generation in
-	 * force, 0: it is settled. TYPE: the number of a version that is registered.
+	 * force, 0: it is settled. TYPE: the number of a version that is registered. EVENT, with
+	 * WEIR_E_QUEUE_FULL: the subscription that is full.
 	 */
 	uint32_t id;
 	uint32_t epoch;    /* PRODUCER */
@@ -87,9 +90,10 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits);
  * Decides one record that would get `seq`, and takes it in if it is accepted. `replay`: the record
  * stands in the log; ids and epochs in it must come out the same.
  * 0, or why it is refused: -EINVAL, WEIR_E_UNKNOWN_NAME, _EXISTS, _FULL, _FENCED, _OUT_OF_SEQUENCE,
- * _DUPLICATE, _CONFLICT. Never on replay: -ENOENT and -ESTALE, what it is a copy of was erased;
- * WEIR_E_AGAIN, not now, a checkpoint needs what it would overwrite. -ESTALE is for a copy that is
- * addressed (addressed.h): who made it passes it over, and does not look again.
+ * _DUPLICATE, _CONFLICT. Never on replay: WEIR_E_QUEUE_FULL (lengths.h); -ENOENT and -ESTALE, what
+ * it is a copy of was erased; WEIR_E_AGAIN, not now, a checkpoint needs what it would overwrite.
+ * -ESTALE is for a copy that is addressed (addressed.h): who made it passes it over, and does not
+ * look again.
  */
 int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 	      uint64_t seq, bool replay, struct wr_decision *ret_decision);

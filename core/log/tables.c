@@ -89,8 +89,14 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_erasures_init(&t->erasures, memory, limits->erasures_max);
 	if (rc != 0)
 		goto fail_filters;
+	rc = wr_lengths_init(&t->lengths, memory, limits->catalog.subscriptions_max,
+			     limits->catalog.topics_max);
+	if (rc != 0)
+		goto fail_erasures;
 	return 0;
 
+fail_erasures:
+	wr_erasures_fini(&t->erasures, memory);
 fail_filters:
 	wr_filters_fini(&t->filters, memory);
 fail_schemas:
@@ -119,6 +125,7 @@ void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 	wr_schemas_fini(&t->schemas, memory);
 	wr_filters_fini(&t->filters, memory);
 	wr_erasures_fini(&t->erasures, memory);
+	wr_lengths_fini(&t->lengths, memory);
 	wr_outstanding_fini(&t->outstanding, memory);
 	wr_attempts_fini(&t->attempts, memory);
 	wr_settle_fini(&t->settle, memory);
@@ -149,6 +156,7 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 	struct wr_filters_limits filters = filters_of(limits);
 	return wr_schemas_bytes(&schemas) + wr_filters_table_bytes(&filters) +
 	       wr_erasures_bytes(limits->erasures_max) + wr_keys_bytes(&keys) +
+	       wr_lengths_bytes(limits->catalog.subscriptions_max, limits->catalog.topics_max) +
 	       wr_versions_bytes(&versions) + wr_outstanding_bytes(&outstanding) +
 	       wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +

@@ -257,6 +257,7 @@ int wr_writer_step(void *writer, uint32_t budget)
 	wr_writer_stamp_round(w);
 	if (!w->first_record_done && !wr_writer_open_epoch(w))
 		return 0;
+	wr_lengths_follow(w->tables);
 	if (w->shared != NULL)
 		wr_shared_feed(w->shared);
 	if (look_at_lanes(w) > 0) {

@@ -104,6 +104,11 @@ static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t pie
 			found.other = true; /* refused, unless it is a copy of weir's own */
 			break;
 		}
+		if (WR_UNLIKELY(tables->lengths.count > 0) &&
+		    !wr_lengths_take_one(tables, r, w->next_seq + found.records)) {
+			found.other = true; /* refused */
+			break;
+		}
 		r->time_delta_us = delta;
 		uint32_t tag = wr_tables_count_event(tables, &tables->catalog.topics[r->topic], r);
 		put_column(w, place + at, tag);

@@ -223,6 +223,9 @@ struct wr_metric_info {
 	  "Queues: events that went since more waited than may.")                                  \
 	M(SUBSCRIPTION, DROPPED, COUNTER, 1, "weir_subscription_dropped_events", "events",         \
 	  "Queues: of these two, those that went without dead letters.")                           \
+	M(SUBSCRIPTION, QUEUE_REFUSED, COUNTER, 1, "weir_subscription_refused_publishes",          \
+	  "publishes",                                                                             \
+	  "Queues: what was refused since more would have been left unsettled than may.")          \
 	M(SUBSCRIPTION, CARRIED, COUNTER, 1, "weir_subscription_carried_events", "events",         \
 	  "Queues: events copied further on, so that their segment can go; each time.")            \
 	M(SUBSCRIPTION, DELIVERY_TIME, HISTOGRAM, WR_NS, "weir_subscription_delivery_seconds",     \

@@ -101,12 +101,14 @@ static void say_refused(struct weir_member *m, int code)
 			weir_strerror(code));
 }
 
-/* A queue's events of the run that is told next: another attempt. */
+/* A queue's events of the run that is told next: another attempt, unless a queue was full. */
 static void reject_events(struct weir_member *m, const struct wr_transaction_sent *sent,
 			  uint64_t part_first)
 {
 	char text[WEIR_REASON_TEXT_MAX];
 	struct weir_rejection rejection = {.delay_ns = WEIR_DELAY_DEFAULT, .text = text};
+	if (sent->code == WEIR_E_QUEUE_FULL)
+		rejection.verdict = WEIR_VERDICT_RELEASE;
 	(void)snprintf(text, sizeof text, "its run was refused: %s", weir_strerror(sent->code));
 	for (uint32_t i = 0; i < sent->part_count; i++) {
 		const struct wr_transaction_part *part =
@@ -118,6 +120,12 @@ static void reject_events(struct weir_member *m, const struct wr_transaction_sen
 		if (weir_reject(m, &item, &rejection) == WEIR_E_FENCED)
 			m->fenced = true;
 	}
+}
+
+/* It finds no place, and may later: no fault of its event. */
+static bool is_for_later(int code)
+{
+	return code == WEIR_E_FULL || code == WEIR_E_QUEUE_FULL;
 }
 
 /* What became of the runs; false: one was refused for good, and the member ends. */
@@ -134,12 +142,12 @@ static bool take_outcomes(struct weir_member *m)
 			return true;
 		if (outcome.code == 0 || outcome.code == WEIR_E_FAILED)
 			continue;
-		if (outcome.code == WEIR_E_FULL)
+		if (is_for_later(outcome.code))
 			t->retry_at_ns =
 				wr_clock_mono_ns(m->pipeline->host.clock) + NO_ROOM_RETRY_NS;
 		if (m->sharing != NULL) {
 			reject_events(m, sent, part_first);
-		} else if (outcome.code != WEIR_E_FULL && outcome.code != WEIR_E_FENCED &&
+		} else if (!is_for_later(outcome.code) && outcome.code != WEIR_E_FENCED &&
 			   outcome.code != WEIR_E_OUT_OF_SEQUENCE) {
 			say_refused(m, outcome.code);
 			return false;

@@ -287,6 +287,21 @@ static bool is_hold(struct wr_subscription_live *live)
 	return wr_load_relaxed(&live->holds) != 0;
 }
 
+/* What the writer cannot know of a queue that was moved. */
+static void tell_writer(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	uint64_t events = 0, bytes = 0;
+	if (!wr_lengths_refuses(&p->tables.lengths, live->id))
+		return;
+	for (uint32_t row = 0; row < live->group.row_count; row++) {
+		events += (uint64_t)live->anew[row].events;
+		bytes += (uint64_t)live->anew[row].bytes;
+	}
+	wr_lengths_tell(&p->tables.lengths, live->id,
+			wr_load_relaxed(&settle_of(p, live, 0)->seen_seq), events, /* own */
+			bytes);
+}
+
 static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
 {
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
@@ -311,8 +326,10 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 	};
 	if (is_hold(live))
 		lag = no_lag;
-	if (live->sharing != NULL && sums.exact)
+	if (live->sharing != NULL && sums.exact) {
 		wr_sharing_measure(live->sharing, lag.events, lag.bytes);
+		tell_writer(p, live);
+	}
 	alert(p, live, &lag);
 	wr_pass_idle(p, live, visible);
 	return work;

@@ -348,6 +348,7 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	wr_metrics_put(m, slot, WR_METRIC_EXPIRED, counts.expired);
 	wr_metrics_put(m, slot, WR_METRIC_OVERFLOWED, counts.overflowed);
 	wr_metrics_put(m, slot, WR_METRIC_DROPPED, counts.dropped);
+	wr_metrics_put(m, slot, WR_METRIC_QUEUE_REFUSED, counts.refused);
 	wr_metrics_end(slot);
 }
 

@@ -241,7 +241,8 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 static bool extends(const struct weir_ack_range *range, const struct weir_ack_range *next)
 {
 	/* Each conflict is with a version of its own. */
-	if (range->code != next->code || next->code == WEIR_E_CONFLICT)
+	if (range->code != next->code || next->code == WEIR_E_CONFLICT ||
+	    range->subscription != next->subscription)
 		return false;
 	uint64_t count = range->last_ticket - range->first_ticket + 1;
 	return range->sequence == 0 ? next->sequence == 0
@@ -280,12 +281,14 @@ static void tell_up_to(struct telling *t, uint64_t last)
 		}
 		if (has_reply) {
 			bool conflicts = reply->code == WEIR_E_CONFLICT;
-			add_range(t, &(struct weir_ack_range){.first_ticket = reply->ticket,
-							      .last_ticket = reply->ticket,
-							      .code = reply->code,
-							      .sequence = reply->sequence,
-							      .version = conflicts ? reply->detail
-										   : 0});
+			bool is_full = reply->code == WEIR_E_QUEUE_FULL;
+			add_range(t, &(struct weir_ack_range){
+					     .first_ticket = reply->ticket,
+					     .last_ticket = reply->ticket,
+					     .code = reply->code,
+					     .sequence = reply->sequence,
+					     .version = conflicts ? reply->detail : 0,
+					     .subscription = is_full ? reply->detail : 0});
 			pr->acked = reply->ticket;
 			wr_lane_reply_take(pr->lane);
 		}

@@ -28,6 +28,7 @@ int weir_queue_counts(struct weir_pipeline *p, uint32_t subscription, struct wei
 		.overflowed = wr_load_relaxed(&sharing->overflowed),
 		.expired = wr_load_relaxed(&sharing->expired),
 		.dropped = wr_load_relaxed(&sharing->dropped),
+		.refused = wr_load_relaxed(&p->tables.lengths.of[subscription].refused),
 	};
 	return 0;
 }

@@ -389,6 +389,23 @@ static void report(struct wr_sharing *sharing, uint64_t now_ns)
 	sharing->told_dropped_ns = now_ns;
 }
 
+static void tell_refused(struct wr_sharing *sharing, uint64_t now_ns)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	uint64_t refused = wr_load_relaxed(&p->tables.lengths.of[sharing->live->id].refused);
+	if (refused == sharing->told_refused ||
+	    (sharing->told_refused != 0 && now_ns < sharing->told_refused_ns + TELL_EVERY_NS))
+		return;
+	wr_pipeline_say(p, WR_EVENT_QUEUE_FULL,
+			WR_FIELDS(wr_field_u64("subscription", sharing->live->id),
+				  wr_field_u64("refused", refused - sharing->told_refused)),
+			"subscription %u is as long as it may be: %llu times an event or a run "
+			"was refused",
+			sharing->live->id, (unsigned long long)(refused - sharing->told_refused));
+	sharing->told_refused = refused;
+	sharing->told_refused_ns = now_ns;
+}
+
 /* For who has to know that nothing more comes: what was granted is in the rings by now. */
 static void tell_idle(struct wr_sharing *sharing)
 {
@@ -428,6 +445,7 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	tell_parked(p, sharing);
 	tell_idle(sharing);
 	report(sharing, now_ns);
+	tell_refused(sharing, now_ns);
 	return work;
 }
 

@@ -119,6 +119,7 @@ struct wr_sharing {
 	wr_atomic_u64 carried;    /* copied further on (carry.h), each time */
 	wr_atomic_u64 dropped;    /* of these: settled without, there being no dead letters */
 	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
+	uint64_t told_refused, told_refused_ns;
 };
 
 /* An event that a member may have. */

@@ -161,10 +161,12 @@ static int check_not_shared(const struct weir_subscription_options *o, struct we
 	if (o->single_active || o->when_dead != WEIR_DEAD_PASS)
 		return wr_problem_set(problem, -EINVAL, "order",
 				      "single_active and when_dead are for order KEY or NONE");
-	if (o->delay_ns != 0 || o->priorities || o->length_max != 0 || o->length_bytes_max != 0)
-		return wr_problem_set(problem, -EINVAL, "order",
-				      "delay_ns, length_max and length_bytes_max are for order KEY "
-				      "or NONE, priorities for NONE");
+	if (o->delay_ns != 0 || o->priorities || o->length_max != 0 || o->length_bytes_max != 0 ||
+	    o->when_long != WEIR_LONG_DROP)
+		return wr_problem_set(
+			problem, -EINVAL, "order",
+			"delay_ns, length_max, length_bytes_max and when_long are for "
+			"order KEY or NONE, priorities for NONE");
 	if (o->time_to_live_ns != 0 && o->dead_letters == NULL)
 		return wr_problem_set(
 			problem, -EINVAL, "time_to_live_ns",
@@ -188,6 +190,11 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	    (o->order != WEIR_ORDER_KEY || o->dead_letters == NULL || p->journal == NULL))
 		return wr_problem_set(problem, -EINVAL, "when_dead",
 				      "PARK needs order KEY, dead_letters and a journal");
+	if (o->when_long == WEIR_LONG_REFUSE && o->length_max == 0 && o->length_bytes_max == 0)
+		return wr_problem_set(problem, -EINVAL, "when_long",
+				      "REFUSE needs length_max or length_bytes_max");
+	if (o->when_long == WEIR_LONG_REFUSE && o->filter != NULL)
+		return wr_problem_set(problem, -EINVAL, "when_long", WR_REFUSES_WITHOUT);
 	if (o->delay_ns > WEIR_DELAY_NS_MAX)
 		return wr_problem_set(problem, -EINVAL, "delay_ns", "ten years at most");
 	if (o->priorities && o->order != WEIR_ORDER_NONE)
@@ -222,6 +229,8 @@ int wr_subscription_check(struct weir_pipeline *p, const struct weir_subscriptio
 				      "not one of its values");
 	if ((unsigned)o->when_dead > WEIR_DEAD_PARK)
 		return wr_problem_set(problem, -EINVAL, "when_dead", "not PASS or PARK");
+	if ((unsigned)o->when_long > WEIR_LONG_REFUSE)
+		return wr_problem_set(problem, -EINVAL, "when_long", "not DROP or REFUSE");
 	if ((unsigned)o->assignor > WEIR_ASSIGN_ROUND_ROBIN)
 		return wr_problem_set(problem, -EINVAL, "assignor", "not one of its values");
 	if (o->gate == WEIR_LEVEL_DURABLE && p->journal == NULL)
@@ -292,14 +301,18 @@ static void apply_failures(struct wr_failures *failures, const struct weir_subsc
 /* Behind what becomes of its events that fail (DL1). */
 static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscription_options *o)
 {
+	struct wr_subscription_live *live = sharing->live;
+	bool refuses = o->when_long == WEIR_LONG_REFUSE;
+	wr_lengths_set(&live->pipeline->tables.lengths, live->id, refuses ? o->length_max : 0,
+		       refuses ? o->length_bytes_max : 0);
 	wr_store_relaxed(&sharing->lease_ns, o->lease_ns);
 	wr_store_relaxed(&sharing->single_active, o->single_active ? 1u : 0u);
 	wr_store_relaxed(&sharing->parks, o->when_dead == WEIR_DEAD_PARK ? 1u : 0u);
 	wr_store_release(&sharing->is_set, 1u); /* DL1 */
 	wr_store_relaxed(&sharing->delay_ns, o->delay_ns);
 	wr_store_relaxed(&sharing->time_to_live_ns, o->time_to_live_ns);
-	wr_store_relaxed(&sharing->length_max, o->length_max);
-	wr_store_relaxed(&sharing->length_bytes_max, o->length_bytes_max);
+	wr_store_relaxed(&sharing->length_max, refuses ? 0 : o->length_max);
+	wr_store_relaxed(&sharing->length_bytes_max, refuses ? 0 : o->length_bytes_max);
 	wr_store_relaxed(&sharing->priorities, o->priorities ? 1u : 0u);
 }
 
@@ -403,6 +416,9 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		return wr_problem_set(problem, WEIR_E_EXISTS, "name",
 				      call->binds ? "a subscription has the name already"
 						  : "a binding has the name already");
+	if (exists && o->when_long == WEIR_LONG_REFUSE &&
+	    wr_filters_count(&p->tables.filters, found) > 0)
+		return wr_problem_set(problem, -EINVAL, "when_long", WR_REFUSES_WITHOUT);
 	bool filtered = wants && !exists;
 	if (filtered)
 		rc = wr_filter_call_compile(p, call,

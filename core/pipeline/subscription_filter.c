@@ -248,6 +248,8 @@ int weir_subscription_set_filter(struct weir_pipeline *p, uint32_t subscription,
 	else if (wr_filters_bind(&p->tables.filters, subscription))
 		rc = wr_problem_set(reterr_problem, -EINVAL, "subscription",
 				    "it is a binding: weir_binding_create()");
+	else if (wr_lengths_refuses(&p->tables.lengths, subscription))
+		rc = wr_problem_set(reterr_problem, -EINVAL, "subscription", WR_REFUSES_WITHOUT);
 	else
 		rc = wr_filter_call_change(p, &call, subscription, &sequence, reterr_problem);
 	wr_filter_call_end(p, &call);

@@ -39,7 +39,8 @@ WEIR_DECLS_BEGIN
 	X(UNKNOWN_SCHEMA, -4113, "no schema has this id, or it is not of the topic's subject")     \
 	X(INCOMPATIBLE, -4114, "the schema must not follow the versions that are there")           \
 	X(NOT_A_DATUM, -4115, "the payload is not what its schema says")                           \
-	X(DETACHED, -4116, "the subscription was too slow: it gets nothing before a seek")
+	X(DETACHED, -4116, "the subscription was too slow: it gets nothing before a seek")         \
+	X(QUEUE_FULL, -4117, "a queue of the topic is as long as it may be, and refuses more")
 
 enum weir_error {
 #define WEIR_ERROR_ENUM(name, number, text) WEIR_E_##name = number,

@@ -44,6 +44,7 @@ struct weir_ack_range {
 	                        has none, or it was a run */
 	uint32_t version;  /**< WEIR_E_CONFLICT: what the key has (UINT32_MAX: that or more; of a
 	                        run: the first key that conflicts), else 0 */
+	uint32_t subscription; /**< WEIR_E_QUEUE_FULL: the queue that has no place, else 0 */
 };
 
 struct weir_producer_options {

@@ -45,6 +45,20 @@
  * or so, so that more may wait for a moment; and what a queue's delay still holds back counts, but
  * does not go before it is over.
  *
+ * With when_long REFUSE nothing goes: while the queue is at its limit what is published to its
+ * topics is refused, with WEIR_E_QUEUE_FULL and which queue it is (RabbitMQ's reject-publish). The
+ * log's writer decides it, event by event: a refused event is nowhere, also for the other
+ * subscriptions of its topic, and a run is refused whole; nothing waits for it. All that is not
+ * settled counts, also what members have and what is parked, so that the limit is a wall: there is
+ * never more (by bytes it is passed by one event at most). It ends when enough is settled. After a
+ * seek to some place between the log's ends nothing is refused until it is counted how long the
+ * queue is. What weir itself puts into such a topic waits for a place: dead letters, where they
+ * come from, and copies by bindings; a job over dead letters leaves the letter where it is and
+ * returns the code, a handler whose run is refused has its event again, and no attempt is counted.
+ * A replay to the queue is not refused, and counts. It holds from the writer's next round behind
+ * weir_subscription_create() on; of a queue that was not created since the open nothing is refused.
+ * Such a queue has no filter: what it is to have comes into a topic of its own by a binding.
+ *
  * Priorities: of what is taken the highest is handed out first, strictly: what is low waits for as
  * long as there is something higher. A retry keeps its priority. The group takes as much as
  * outstanding_max lets it, and does not know what lies behind that. Order NONE only: a key's events
@@ -174,6 +188,7 @@ struct weir_queue_counts {
 	uint64_t expired;    /**< since the open: events whose time to live was over */
 	uint64_t overflowed; /**< likewise: there were too many */
 	uint64_t dropped;    /**< of these two, those that no dead-letter topic took */
+	uint64_t refused;    /**< likewise: events, or runs, that were refused since it was full */
 };
 
 /**

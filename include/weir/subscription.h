@@ -106,6 +106,14 @@ enum weir_when_dead {
 	WEIR_DEAD_PARK = 1, /**< they wait behind it, in order, until it is redriven or given up */
 };
 
+/** What becomes of a queue that is as long as it may be. See sharing.h. */
+enum weir_when_long {
+	WEIR_LONG_DROP = 0,   /**< the oldest go, to the dead letters: RabbitMQ's drop-head */
+	WEIR_LONG_REFUSE = 1, /**< what comes is refused, with WEIR_E_QUEUE_FULL, and is nowhere:
+	                           RabbitMQ's reject-publish. Needs length_max or length_bytes_max,
+	                           and no filter */
+};
+
 /** What a subscription has still to process. */
 struct weir_lag {
 	uint64_t events;
@@ -181,9 +189,11 @@ struct weir_subscription_options {
 	 *  failed is handed out however old. It needs dead_letters then. */
 	uint64_t time_to_live_ns;
 	/** Events, and bytes of their records, that may wait: with more the oldest of them go, and
-	 *  are dead letters, or dropped (sharing.h). 0 (default): however many. */
+	 *  are dead letters, or dropped; or what comes is refused (when_long; sharing.h). 0
+	 *  (default): however many. */
 	uint64_t length_max;
 	uint64_t length_bytes_max;
+	enum weir_when_long when_long;
 	bool priorities;          /**< order NONE: the highest priority first (event.h), of what is
 	                               outstanding; else all are the same */
 	const char *dead_letters; /**< a topic, not one that it reads itself, or that leads

@@ -27,6 +27,7 @@ static void check_not_shared(struct wr_config_findings *findings,
 		    {"delay", of->delay_ns != 0},
 		    {"length", of->length_max != 0},
 		    {"length_bytes", of->length_bytes_max != 0},
+		    {"when_long", of->when_long != WEIR_LONG_DROP},
 		    {"priorities", of->priorities},
 		    {"when_dead", of->when_dead != WEIR_DEAD_PASS}};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(keys); i++)
@@ -68,6 +69,20 @@ static void check_parks(struct wr_config_findings *findings, const struct wr_con
 		refuse(findings, item, "when_dead",
 		       "in memory alone producers would be held back for what is parked",
 		       "journal: {dir: ...}");
+}
+
+static void check_long(struct wr_config_findings *findings, const struct wr_config_subscription *of,
+		       const struct wr_config_node *item)
+{
+	if (of->when_long != WEIR_LONG_REFUSE)
+		return;
+	if (of->length_max == 0 && of->length_bytes_max == 0)
+		refuse(findings, item, "when_long", "there is no limit for it to be too long",
+		       "length: ..., or length_bytes: ...");
+	if (wr_config_child(item, "filter") != NULL || wr_config_child(item, "transform") != NULL)
+		refuse(findings, item, "when_long",
+		       "what comes cannot be refused by a filter: the log would have to ask it",
+		       "a topic of its own, and a binding with the filter");
 }
 
 /* What becomes of an event that fails. */
@@ -121,6 +136,7 @@ void wr_config_check_queue(struct wr_config_findings *findings,
 		return;
 	}
 	check_parks(findings, values, of, item);
+	check_long(findings, of, item);
 	if (of->priorities && of->order != WEIR_ORDER_NONE)
 		refuse(findings, item, "priorities",
 		       "a key's events are in order, whatever their priority", "order: none");

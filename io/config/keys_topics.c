@@ -157,6 +157,13 @@ static const struct wr_config_choice when_dead_choices[] = {
 	{0},
 };
 
+static const struct wr_config_choice when_long_choices[] = {
+	{"drop", WEIR_LONG_DROP, "the oldest go, to the dead letters or dropped"},
+	{"refuse", WEIR_LONG_REFUSE,
+	 "what comes is refused, and is nowhere; needs length or length_bytes, and no filter"},
+	{0},
+};
+
 static const struct wr_config_choice order_choices[] = {
 	{"partition", WEIR_ORDER_PARTITION,
 	 "a partition belongs to one member, which gets it in order"},
@@ -378,13 +385,20 @@ static const struct wr_config_key subscription_keys[] = {
 	 .type = WR_CONFIG_COUNT,
 	 .min = 1,
 	 .absent = "however many",
-	 .doc = "Of a queue: where more events wait the oldest go, dead or dropped"},
+	 .doc = "Of a queue: where more events wait the oldest go, dead or dropped, or more are "
+		"refused"},
 	{.name = "length_bytes",
 	 SUBSCRIPTION(length_bytes_max),
 	 .type = WR_CONFIG_SIZE,
 	 .min = 1,
 	 .absent = "however much",
 	 .doc = "Of a queue: the same by the bytes of their records"},
+	{.name = "when_long",
+	 SUBSCRIPTION(when_long),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = when_long_choices,
+	 .fallback = "drop",
+	 .doc = "Of a queue: what becomes of it when it is as long as it may be"},
 	{.name = "priorities",
 	 SUBSCRIPTION(priorities),
 	 .type = WR_CONFIG_BOOL,

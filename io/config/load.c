@@ -157,6 +157,7 @@ static bool make_subscriptions(struct weir_config *config)
 		to->time_to_live_ns = from[i].time_to_live_ns;
 		to->length_max = from[i].length_max;
 		to->length_bytes_max = from[i].length_bytes_max;
+		to->when_long = (enum weir_when_long)from[i].when_long;
 		to->priorities = from[i].priorities;
 		to->dead_letters = from[i].dead_letters;
 		to->when_dead = (enum weir_when_dead)from[i].when_dead;

@@ -154,6 +154,7 @@ struct wr_config_subscription {
 	uint64_t time_to_live_ns;  /* 0: none */
 	uint64_t length_max;       /* 0: none */
 	uint64_t length_bytes_max; /* 0: none */
+	unsigned when_long;        /* enum weir_when_long */
 	bool priorities;
 	const char *dead_letters; /* NULL: none */
 	unsigned when_dead;       /* enum weir_when_dead */

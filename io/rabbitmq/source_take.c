@@ -11,7 +11,7 @@
 static bool is_for_later(int code)
 {
 	return code == WEIR_E_AGAIN || code == -ETIMEDOUT || code == WEIR_E_FULL ||
-	       code == WEIR_E_NO_ROOM;
+	       code == WEIR_E_NO_ROOM || code == WEIR_E_QUEUE_FULL;
 }
 
 static void remember(struct wr_rabbit_source *s, uint64_t ticket, uint64_t tag, uint64_t bytes,

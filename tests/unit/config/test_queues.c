@@ -58,6 +58,11 @@ Test(queues, keys_become_options)
 	o = weir_config_subscriptions(config, &count);
 	cr_expect(o->priorities);
 	cr_expect(o->length_max == 1000 && o->length_bytes_max == 1u << 20);
+	cr_expect_eq(o->when_long, WEIR_LONG_DROP);
+	weir_config_destroy(config);
+	config = config_good(QUEUE("order: none, when_long: refuse, length: 10"));
+	o = weir_config_subscriptions(config, &count);
+	cr_expect_eq(o->when_long, WEIR_LONG_REFUSE);
 	weir_config_destroy(config);
 }
 
@@ -78,6 +83,10 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("priorities: yes"), "only a queue has this");
 	expect(QUEUE("length: 3"), "only a queue has this");
 	expect(QUEUE("length_bytes: 3KiB"), "only a queue has this");
+	expect(QUEUE("when_long: refuse"), "only a queue has this");
+	expect(QUEUE("order: key, when_long: refuse"), "there is no limit for it to be too long");
+	expect(QUEUE("order: key, length: 3, when_long: refuse, filter: {type: x}"),
+	       "what comes cannot be refused by a filter");
 	expect(QUEUE("order: key, priorities: yes"), "a key's events are in order");
 	expect(QUEUE("order: key, when_slow: gap"), "a queue leaves nothing out");
 	expect(QUEUE("order: key, when_slow: detach, lag: {events: 9}"),

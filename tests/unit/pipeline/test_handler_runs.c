@@ -2,7 +2,8 @@
 /*
  * Goal: what a handler publishes is a run with the acknowledgement of its item: it is there once
  * for each item that it said was done, and not for others; a run that is refused is another attempt
- * of a queue's event, and the end of a partition's member. Rules: L7, L13.
+ * of a queue's event, and the end of a partition's member; where a queue of the topic is full it is
+ * neither, and comes again. Rules: L7, L13.
  *
  * Method: a manual pipeline, whose steps run the handler on the test's thread; each number has one
  * output, whose idempotency key is that number; some were published before.
@@ -253,6 +254,53 @@ Test(handler_runs, of_a_queue_a_refused_one_is_an_attempt_and_a_dead_letter_in_t
 	cr_expect_eq(strncmp(origin.text, "its run was refused", 19), 0, "%.*s",
 		     (int)origin.text_bytes, origin.text);
 	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+}
+
+/* A queue of "out" that has places for three, and whose member is slow. */
+static void drain_by_three(uint32_t id)
+{
+	static const char *const topics[] = {"out"};
+	struct weir_subscription_options o;
+	struct weir_queue_counts counts;
+	uint32_t seen[EVENTS] = {0}, out_queue, count = 0;
+	weir_subscription_options_init(&o);
+	o.name = "slow";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.order = WEIR_ORDER_NONE;
+	o.length_max = 3;
+	o.when_long = WEIR_LONG_REFUSE;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &out_queue, NULL), 0);
+	struct weir_member *slow = fixture_member(&f, out_queue, NULL), *member = join(id);
+	fixture_wait(producer, fixture_publish(producer, work, 0, EVENTS));
+	for (uint64_t until = fixture_now_ns() + 2 * FIXTURE_LONG_NS;
+	     count < EVENTS && fixture_now_ns() < until;) {
+		struct weir_item item;
+		if (weir_poll(slow, &item, 1, MS) != 1)
+			continue;
+		seen[fixture_number(&item)]++;
+		count++;
+		cr_assert_eq(weir_ack(slow, &item), 0);
+	}
+	for (uint32_t i = 0; i < EVENTS; i++)
+		cr_expect_eq(seen[i], 1, "%u: %u", i, seen[i]);
+	cr_expect_eq(drain(id), 0);
+	cr_assert_eq(weir_queue_counts(f.pipeline, out_queue, &counts), 0);
+	cr_expect_gt(counts.refused, 0);
+	cr_expect_eq(fixture_poll_rest(slow), 0);
+	uint32_t letters = fixture_subscription(&f, "letters", "dead");
+	cr_expect_eq(fixture_poll_rest(fixture_member(&f, letters, NULL)), 0, "a dead letter");
+	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+}
+
+Test(handler_runs, where_a_queue_is_full_no_attempt_of_the_event_is_counted)
+{
+	drain_by_three(make_queue(1));
+}
+
+Test(handler_runs, where_a_queue_is_full_the_member_of_a_partition_goes_on_later)
+{
+	drain_by_three(fixture_subscription(&f, "group", "work"));
 }
 
 Test(handler_runs, a_run_that_no_lane_has_room_for_is_refused_at_the_join)
