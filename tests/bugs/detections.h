@@ -76,7 +76,6 @@
 	X(FULL_QUEUE_TAKES, unit_queue_length,                                                     \
 	  "queue_refuses::a_full_queue_refuses_until_some_is_settled")                             \
 	X(SAID_NOT_SAVED, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")  \
-	X(SAID_NOT_SAVED, unit_letter_text, "letter_text::a_queues_is_there_from_a_checkpoint")    \
 	X(TEXT_NOT_CARRIED, unit_carry, "carry::what_was_said_of_it_goes_with_its_copies")         \
 	X(CARRIED_NOT_HELD, unit_outstanding,                                                      \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
