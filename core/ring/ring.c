@@ -169,6 +169,8 @@ static void make_consumer(struct wr_ring *ring, struct weir_ring_consumer *c, ui
 	c->slot_bytes = o->slot_bytes;
 	c->flags = (o->consumers == WEIR_RING_SHARING_CONSUMERS ? WEIR_RING_SHARED : 0) |
 		   (ring->asymmetric ? 0 : WEIR_RING_SEQ);
+	if (o->producers == WEIR_RING_ONE_PRODUCER && o->consumers != WEIR_RING_ONE_CONSUMER)
+		c->flags |= WEIR_RING_SEVERAL;
 	if (o->producers == WEIR_RING_ONE_PRODUCER && (c->flags & WEIR_RING_SHARED) == 0 &&
 	    o->slot_bytes <= WEIR_RING_ECHO_BYTES)
 		c->flags |= WEIR_RING_ECHO;
@@ -252,6 +254,7 @@ void weir_ring_producer_close(struct weir_ring_producer *p)
 	if (p->claim_count != 0)
 		(void)weir_ring_commit(p, 0);
 	(void)weir_ring_flush(p);
+	p->staged = 0;                            // also of what was refused
 	weir_ring_store_release(&p->is_open, 0u); /* RG8 */
 }
 
@@ -352,11 +355,11 @@ int weir_ring_look_room(struct weir_ring_producer *p, uint64_t end, size_t item_
 
 /*
  * After a publish that saw a sleeper or a close. Closed by another thread, with one producer: these
- * items were published and perhaps seen, or a consumer has already found the ring empty for good.
+ * items were published and perhaps seen, or a consumer has already found where the ring ends.
  * Whoever sets `end` first is right (RG9); the items lie below the producer's `end` and above a
  * consumer's. Nobody misses the other: the close has had every thread's barrier (or, without one,
- * stands in the order of seq_cst) before it set FENCED, and consumers end only when they see that;
- * so who published before is seen, and who published after sees CLOSED and comes here.
+ * stands in the order of seq_cst) before it set FENCED, and consumers end only behind that; so who
+ * published before is seen, and who published after sees CLOSED and comes here.
  */
 int weir_ring_published(struct weir_ring_producer *p)
 {
@@ -370,6 +373,7 @@ int weir_ring_published(struct weir_ring_producer *p)
 		return 0;
 	if (weir_ring_cas_acq_rel(&ring->shared.end, &end, p->next) || end >= p->next) /* RG9 */
 		return 0;
+	p->staged = 1; // so that a flush says it again
 	return WEIR_E_CLOSED;
 }
 
@@ -409,22 +413,40 @@ static int many_at_end(struct weir_ring_consumer *c, uint64_t position)
 }
 
 /*
- * One producer: see weir_ring_published(). Once `end` is set it is what this consumer takes for the
- * tail: what was published behind it was refused.
+ * One producer: see weir_ring_published(). Behind FENCED, `tail` has all that missed the close, and
+ * all that a consumer has read who missed it. What is published later is for `end` to decide, and
+ * once that is set it is what this consumer takes for the tail.
  */
-static int one_at_end(struct weir_ring_consumer *c, uint64_t position)
+static uint64_t decide_end(struct weir_ring_consumer *c)
 {
 	uint64_t end = WEIR_RING_IDLE;
+	uint64_t tail = weir_ring_load_seq(&c->ring->tail);   /* RG1, after FENCED */
+	if (weir_ring_cas_acq_rel(&c->ring->end, &end, tail)) /* RG9 */
+		end = tail;
+	c->tail = &c->ring->end;
+	return end;
+}
+
+uint64_t weir_ring_tail_of_closed(struct weir_ring_consumer *c)
+{
+	struct wr_ring *ring = wr_ring_of(c->ring);
+	if (c->tail == &c->ring->end)
+		return weir_ring_load_relaxed(c->tail); // decided by this one before
+	/* Who closes may stand still between its two steps. */
+	if ((weir_ring_load_acquire(&c->ring->state) & WEIR_RING_FENCED) == 0) { /* RG9 */
+		if (ring->asymmetric)
+			ring->host.park->barrier();
+		(void)weir_ring_or_seq(&c->ring->state, WEIR_RING_FENCED); /* RG9 */
+	}
+	return decide_end(c);
+}
+
+static int one_at_end(struct weir_ring_consumer *c, uint64_t position)
+{
 	if ((weir_ring_load_seq(&c->ring->state) & WEIR_RING_FENCED) == 0) /* RG9 */
 		return WEIR_E_AGAIN;
-	if (weir_ring_load_seq(&c->ring->tail) > position &&         /* RG1, after FENCED */
-	    weir_ring_load_acquire(&c->ring->end) == WEIR_RING_IDLE) /* RG9 */
-		return 0;
-	if (weir_ring_cas_acq_rel(&c->ring->end, &end, position)) /* RG9 */
-		end = position;
-	c->tail = &c->ring->end;
-	c->ready = end;
-	if (end > position)
+	c->ready = decide_end(c);
+	if (c->ready > position)
 		return 0;
 	c->flags |= WEIR_RING_ENDED;
 	return WEIR_E_CLOSED;

@@ -29,10 +29,10 @@
  *
  * Closing: weir_ring_close() refuses every push that begins after it returned. Consumers get what
  * was accepted, then WEIR_E_CLOSED. A push that runs while another thread closes is either accepted
- * and consumed, or refused: with one producer and more than one consumer, one of these may in that
- * moment have seen an item that was then refused.
+ * and consumed, or refused, and then no consumer has seen it.
  *
- * Progress, of calls without `_wait` (waking a sleeper is a system call in any of them):
+ * Progress, of calls without `_wait` (waking a sleeper is a system call in any of them, and so may
+ * be the first pop behind a close, where one producer has several consumers):
  *
  *   push, push_many, claim      one producer: wait-free. Many: lock-free: who fails to claim, fails
  *                               because another claimed
@@ -249,7 +249,8 @@ WEIR_RING_INLINE int weir_ring_push_many(struct weir_ring_producer *producer, co
 	return code < 0 ? code : n;
 }
 
-/** Makes what was staged visible. 0, or WEIR_E_CLOSED: it was refused. */
+/** Makes what was staged visible. 0, or WEIR_E_CLOSED: it was refused. Where another call of this
+ *  producer has said WEIR_E_CLOSED, this one says what became of what was staged before it. */
 WEIR_RING_INLINE int weir_ring_flush(struct weir_ring_producer *producer)
 {
 	if (producer->stamps != NULL || producer->staged == 0)

@@ -64,6 +64,7 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_ENDED 4u /* consumer: nothing comes any more */
 #define WEIR_RING_ECHO 8u  /* consumer: small items of one producer, see weir_ring_echo_put() */
 #define WEIR_RING_ANYWHERE 16u /* of many producers: no consumers share (weir_ring_next_run()) */
+#define WEIR_RING_SEVERAL 32u  /* consumer: of one producer, and not the only one (RG9) */
 
 struct weir_ring {
 	WEIR_RING_LINE_ALIGNED weir_ring_u32 state;
@@ -155,6 +156,16 @@ WEIR_API WEIR_MUST_CHECK int weir_ring_published(struct weir_ring_producer *p);
  */
 WEIR_API WEIR_MUST_CHECK int weir_ring_look_items(struct weir_ring_consumer *c, uint64_t position,
 						  size_t item_bytes);
+
+/**
+ * What a pop calls that looks for items where there are several consumers of one producer, and sees
+ * that the ring is closed or being closed: settles how far it goes (RG9). Whoever looks first also
+ * does what the close has left to do.
+ *
+ * Thread: the consumer's. Blocks: never; one system call at most, while another thread closes.
+ * @return the position below which items may be read
+ */
+WEIR_API WEIR_MUST_CHECK uint64_t weir_ring_tail_of_closed(struct weir_ring_consumer *c);
 
 /**
  * What a pop calls that has read as far as `release_at`, or sees a sleeping producer: moves the
@@ -278,7 +289,7 @@ WEIR_RING_INLINE void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t 
 
 /* ---- producers ---- */
 
-/* RG1: all below `next` is complete; pairs with the acquire in weir_ring_ready(). */
+/* RG1: all below `next` is complete; pairs with the acquire in weir_ring_ready_tail(). */
 WEIR_RING_INLINE int weir_ring_publish_tail(struct weir_ring_producer *p, uint64_t next)
 {
 	if (WEIR_RING_UNLIKELY(p->staged != 0))
@@ -390,6 +401,29 @@ WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_
 /* ---- consumers ---- */
 
 /*
+ * One producer: how far items are published. Where there are several consumers, none may read what
+ * another has found refused: who sees no close here has looked at `tail` before the close's barrier
+ * (or, without one, before the close in the order of seq_cst), so all who look behind that see what
+ * it saw, and end no earlier (RG9).
+ */
+WEIR_RING_INLINE uint64_t weir_ring_ready_tail(struct weir_ring_consumer *c)
+{
+	if (WEIR_RING_LIKELY((c->flags & WEIR_RING_SEVERAL) == 0))
+		return weir_ring_load_acquire(c->tail); /* RG1 */
+	uint64_t tail;
+	if (WEIR_RING_LIKELY((c->flags & WEIR_RING_SEQ) == 0)) {
+		tail = weir_ring_load_acquire(c->tail); /* RG1 */
+		weir_ring_compiler_barrier();           /* RG9 */
+	} else {
+		tail = weir_ring_load_seq(c->tail); /* RG1, RG9 */
+	}
+	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&c->ring->state, c->flags) &
+				WEIR_RING_CLOSED) != 0)) /* RG9 */
+		return weir_ring_tail_of_closed(c);
+	return tail;
+}
+
+/*
  * How far items are ready from `first` on, where a run begins: a look at the shared lines. No
  * farther than `end`, or the end of the run that reaches it.
  */
@@ -397,7 +431,7 @@ WEIR_RING_INLINE uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t
 					  uint64_t end)
 {
 	if (c->stamps == NULL)
-		return weir_ring_load_acquire(c->tail); /* RG1 */
+		return weir_ring_ready_tail(c);
 	while (first < end) {
 		uint64_t stamp = weir_ring_load_acquire(&c->stamps[first & c->mask]); /* RG2 */
 		uint64_t run = weir_ring_run(stamp, first);
@@ -446,7 +480,7 @@ WEIR_RING_INLINE int weir_ring_echo_get(struct weir_ring_consumer *c, void *item
 	weir_ring_u64 *echo = ring->echo[first & 1];
 	if (first != c->ready)
 		return 0;
-	if (weir_ring_load_acquire(&ring->tail) != first + 1 ||   /* RG1 */
+	if (weir_ring_ready_tail(c) != first + 1 ||
 	    weir_ring_load_relaxed(&ring->echo_end) != first + 1) /* RG10 */
 		return 0;
 	for (size_t at = 0; at < item_bytes; at += 8)

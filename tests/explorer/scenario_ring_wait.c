@@ -245,6 +245,8 @@ RING_BOTH(ring_void_room, "many, sharing, asleep for a slot that is given up", s
 	  NULL, push_other_asleep, pop_once);
 RING_BOTH(ring_room_asleep_shared, "one, sharing, asleep for room", set_up_spmc_full, NULL,
 	  push_second_asleep, pop_two);
+RING_BOTH(ring_room_asleep_last, "one, sharing, asleep for room, no pop follows", set_up_spmc_full,
+	  NULL, push_second_asleep, pop_first);
 RING_BOTH(ring_room_asleep_leave, "one, every, asleep for room, one leaves", set_up_every_full,
 	  NULL, push_second_asleep, pop_first, leave);
 RING_BOTH(ring_close, "one, one, closed by a third", set_up_spsc, accepted_was_popped,

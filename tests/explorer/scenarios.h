@@ -70,12 +70,19 @@ extern const struct explorer_scenario ring_items_asleep_seq, ring_items_asleep_a
 	ring_items_asleep_other_asymmetric, ring_items_asleep_shared_seq,
 	ring_items_asleep_shared_asymmetric, ring_items_asleep_lap_seq,
 	ring_items_asleep_lap_asymmetric, ring_void_room_seq, ring_void_room_asymmetric,
-	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric, ring_room_asleep_leave_seq,
+	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric, ring_room_asleep_last_seq,
+	ring_room_asleep_last_asymmetric, ring_room_asleep_leave_seq,
 	ring_room_asleep_leave_asymmetric, ring_close_seq, ring_close_asymmetric,
 	ring_close_one_seq, ring_close_one_asymmetric, ring_close_one_many_seq,
 	ring_close_one_many_asymmetric, ring_close_asleep_many_seq,
 	ring_close_asleep_many_asymmetric, ring_close_many_seq, ring_close_many_asymmetric,
 	ring_close_items_asleep_seq, ring_close_items_asleep_asymmetric, ring_close_asleep_seq,
 	ring_close_asleep_asymmetric, ring_close_room_asleep_seq, ring_close_room_asleep_asymmetric;
+extern const struct explorer_scenario ring_close_shared_seq, ring_close_shared_asymmetric,
+	ring_close_shared_still_seq, ring_close_shared_still_asymmetric,
+	ring_close_shared_third_seq, ring_close_shared_third_asymmetric, ring_close_every_seq,
+	ring_close_every_asymmetric, ring_close_every_still_seq, ring_close_every_still_asymmetric,
+	ring_close_every_third_seq, ring_close_every_third_asymmetric, ring_close_every_echo_seq,
+	ring_close_every_echo_asymmetric;
 
 #endif

@@ -381,11 +381,7 @@ static void run_all(const char *mode)
 		for (size_t c = 0; c < WR_ARRAY_COUNT(capacities); c++) {
 			t.capacity = capacities[c];
 			t.wait = waits[(s + c) % WR_ARRAY_COUNT(waits)];
-			/* One producer, or a fan, with several consumers: see the end of "Closing"
-			 * in weir/ring.h; what is refused there may have been seen. */
-			bool many = t.producers == WEIR_RING_MANY_PRODUCERS && !t.fan;
-			bool exact = many || t.consumer_count == 1;
-			for (unsigned early = 0; early < (exact ? 2 : 1); early++) {
+			for (unsigned early = 0; early < 2; early++) {
 				t.close_early = early == 1;
 				ok = run(&t) && ok;
 			}

@@ -412,6 +412,38 @@ Test(ring, a_claim_that_is_open_when_the_ring_closes_is_refused_or_delivered)
 		}
 }
 
+/* Closed with two items staged, which a consumer's look comes before, or not. */
+static int stage_two_and_close(bool is_looked_at)
+{
+	uint64_t item = 1;
+	make(0, 8, sizeof item);
+	cr_assert_eq(weir_ring_stage(producer, &item, sizeof item), 0);
+	cr_assert_eq(weir_ring_stage(producer, &item, sizeof item), 0);
+	weir_ring_close(ring);
+	return is_looked_at ? weir_ring_pop(consumer[0], &item, sizeof item) : 0;
+}
+
+Test(ring, a_flush_says_what_became_of_what_was_staged_when_the_ring_closed)
+{
+	uint64_t item = 1;
+	for (int by_wait = 0; by_wait < 2; by_wait++)
+		for (int looked = 0; looked < 2; looked++) {
+			uint64_t left = WEIR_FOREVER;
+			int gone = looked == 1 ? WEIR_E_CLOSED : 0;
+			cr_assert_eq(stage_two_and_close(looked == 1), gone);
+			/* Whether these publish the two, or not: they do not say. */
+			cr_assert_eq(by_wait == 1 ? weir_ring_wait_room(producer, &left)
+						  : weir_ring_push(producer, &item, sizeof item),
+				     WEIR_E_CLOSED);
+			for (int again = 0; again < 2; again++)
+				cr_assert_eq(weir_ring_flush(producer), gone);
+			for (int i = 0; i < 2 && looked == 0; i++)
+				cr_assert_eq(weir_ring_pop(consumer[0], &item, sizeof item), 0);
+			cr_assert_eq(weir_ring_pop(consumer[0], &item, sizeof item), WEIR_E_CLOSED);
+			weir_ring_destroy(ring);
+		}
+}
+
 Test(ring, handles_are_as_many_as_was_said_and_come_back)
 {
 	struct weir_ring_producer *second, *third;
