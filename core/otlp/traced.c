@@ -136,7 +136,7 @@ void wr_traced_init(struct wr_traced_table *t, uint32_t room, const uint8_t *jou
 
 static uint32_t bucket_of_sequence(const struct wr_traced_table *t, uint64_t sequence)
 {
-	return (uint32_t)(sequence * 0x9e3779b97f4a7c15u >> 32) & (t->buckets - 1);
+	return wr_spread(sequence, t->buckets - 1);
 }
 
 static uint32_t bucket_of_id(const struct wr_traced_table *t, const void *id, size_t id_bytes)

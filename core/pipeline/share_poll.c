@@ -16,7 +16,7 @@
 
 static uint32_t slot_of(const struct wr_member_sharing *s, uint64_t seq)
 {
-	return (uint32_t)(seq * 0x9e3779b97f4a7c15u >> 32) & s->held_mask;
+	return wr_spread(seq, s->held_mask);
 }
 
 struct wr_in_hand *wr_hand_find(struct wr_member_sharing *s, uint64_t seq)
