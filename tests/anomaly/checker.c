@@ -64,6 +64,7 @@ struct checker *checker_create(void)
 	X(growths, struct growth)                                                                  \
 	X(filters, struct filter)                                                                  \
 	X(erasures, struct erasure)                                                                \
+	X(compactions, struct compaction)                                                          \
 	X(starts, uint64_t)                                                                        \
 	X(numbers, uint32_t)
 
@@ -87,7 +88,9 @@ struct checker *checker_create(void)
 	X(state_at)                                                                                \
 	X(process_at)                                                                              \
 	X(home_at)                                                                                 \
-	X(versioned_at)
+	X(versioned_at)                                                                            \
+	X(later_at)                                                                                \
+	X(unplaced_at)
 
 void checker_destroy(struct checker *c)
 {
@@ -117,6 +120,7 @@ void checker_run(struct checker *c, const struct history *history,
 #undef TABLE_BEGIN
 	checker_log(c);
 	checker_homes(c);
+	checker_leaves(c);
 	checker_sends(c);
 	checker_polls(c);
 	checker_groups(c);

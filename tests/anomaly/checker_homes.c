@@ -4,6 +4,8 @@
  * stands behind a growth is gone with it, so that an event is of the last growth below it that
  * stood when the event was first seen.
  */
+#include <stdlib.h>
+
 #include "tests/anomaly/checker_internal.h"
 
 void checker_grow(struct checker *c, const struct history_op *op, uint32_t life)
@@ -34,8 +36,32 @@ static uint32_t growth_of(const struct checker *c, uint32_t topic, const struct 
 	return found;
 }
 
+/* By topics: a key may be in another partition when its topic has grown. */
+static int compare(const void *a, const void *b, void *context)
+{
+	const struct checker *c = context;
+	const struct entry *x = checker_entry(c, *(const uint32_t *)a);
+	const struct entry *y = checker_entry(c, *(const uint32_t *)b);
+	const struct place *p = list_get(&c->places, x->place);
+	const struct place *q = list_get(&c->places, y->place);
+
+	if (p->topic != q->topic)
+		return p->topic < q->topic ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return x->first_life < y->first_life ? -1 : x->first_life > y->first_life;
+}
+
+static void order_by_topic(struct checker *c)
+{
+	for (uint32_t i = 0; i < c->entries.count; i++)
+		*(uint32_t *)list_add(&c->in_topic) = i;
+	qsort_r(c->in_topic.at, c->in_topic.count, sizeof(uint32_t), compare, c);
+}
+
 void checker_homes(struct checker *c)
 {
+	order_by_topic(c);
 	for (uint32_t i = 0; i < c->entries.count; i++) {
 		const struct entry *e = checker_entry(c, i);
 		const struct place *p = list_get(&c->places, e->place);

@@ -36,6 +36,7 @@ struct entry {
 	uint32_t next_of_value; /* of the same value */
 	uint32_t rank;
 	uint32_t durable_line; /* handed out to who is handed only that */
+	uint32_t leaves_life;  /* from then on a compaction may have taken it; LIFE_END: never */
 	bool read;
 };
 
@@ -96,6 +97,12 @@ struct erasure {
 	uint32_t topic;
 	uint32_t first_life, end_life;
 	uint32_t told_line; /* TABLE_NONE: nobody was told */
+};
+
+/* Of a topic, below an offset. */
+struct compaction {
+	uint64_t offset;
+	uint32_t topic, life;
 };
 
 /* What a group does not want from an offset on. */
@@ -201,11 +208,11 @@ struct checker {
 	struct list order;               /* entries in the version order */
 	struct list versioned, in_topic; /* the second: entries by topics and offsets */
 	struct list cursors, keys, processes, nodes, edges;
-	struct list starts, numbers, growths, filters, erasures;
+	struct list starts, numbers, growths, filters, erasures, compactions;
 	struct table place_at, entry_at, value_at, call_at, group_at, row_at, gv_at;
 	struct table start_at, owner_at, cursor_at, last_send_at, key_at, topic_start_at;
 	struct table seen_at, dedup_at, forget_at, state_at, process_at, home_at;
-	struct table versioned_at;
+	struct table versioned_at, later_at, unplaced_at;
 };
 
 /* checker.c */
@@ -248,6 +255,8 @@ uint32_t checker_rank_from(const struct checker *c, const struct place *place, u
 void checker_lives(struct checker *c);
 uint32_t checker_place(struct checker *c, uint32_t topic, uint32_t partition);
 struct value *checker_value(struct checker *c, uint64_t value);
+/* In its topic: what is known of a dead one may be its letter alone. */
+bool checker_is_placed(const struct checker *c, const struct value *v);
 struct call *checker_call(struct checker *c, uint32_t number);
 /* What stands at an offset in a life, or TABLE_NONE. */
 uint32_t checker_find_entry(const struct checker *c, uint32_t place, uint64_t offset,
@@ -265,7 +274,9 @@ bool checker_is_committed(const struct checker *c, const struct value *v, const 
 /* checker_homes.c: a topic grows. */
 void checker_grow(struct checker *c, const struct history_op *op, uint32_t life);
 
-/* checker_owed.c: what a group wants is told. */
+/* checker_owed.c: what a group wants is told; what a compaction may take. */
+void checker_compact(struct checker *c, const struct history_op *op, uint32_t life);
+void checker_leaves(struct checker *c);
 void checker_filter(struct checker *c, const struct history_op *op, uint32_t life);
 /* By the filter that is in force at an offset in a life. */
 bool checker_wants(const struct checker *c, const struct group *g, const struct value *v,

@@ -40,6 +40,7 @@ static uint32_t observe(struct checker *c, uint32_t line, uint32_t life)
 		.older = *newest,
 		.next_of_value = v->entries,
 		.durable_line = TABLE_NONE,
+		.leaves_life = LIFE_END,
 	};
 	v->entries = *newest = checker_index(&c->entries, e);
 	return *newest;
@@ -269,6 +270,9 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 	case HISTORY_ERASE:
 		if (is_ok)
 			checker_erase(c, line, life);
+		break;
+	case HISTORY_COMPACT:
+		checker_compact(c, op, life);
 		break;
 	case HISTORY_GROW:
 		checker_grow(c, op, life);

@@ -116,6 +116,16 @@ struct value *checker_value(struct checker *c, uint64_t value)
 	return v;
 }
 
+bool checker_is_placed(const struct checker *c, const struct value *v)
+{
+	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
+		const struct place *p = list_get(&c->places, checker_entry(c, i)->place);
+		if (p->topic == v->topic)
+			return true;
+	}
+	return false;
+}
+
 struct call *checker_call(struct checker *c, uint32_t number)
 {
 	bool made;

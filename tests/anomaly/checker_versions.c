@@ -4,8 +4,6 @@
  * ends its key. Who sent an event for one version got that or nothing, so that of several who want
  * the same one wins.
  */
-#include <stdlib.h>
-
 #include "tests/anomaly/checker_internal.h"
 
 static struct versioned *versioned_of(struct checker *c, uint32_t topic, uint64_t key)
@@ -23,17 +21,6 @@ static bool ends(const struct checker *c, const struct attempt *a)
 	return (checker_op(c, a->line)->flags & HISTORY_ENDS) != 0;
 }
 
-/* Of its topic: what is known of a dead one may be its letter alone. */
-static bool is_placed(const struct checker *c, const struct value *v)
-{
-	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
-		const struct place *p = list_get(&c->places, checker_entry(c, i)->place);
-		if (p->topic == v->topic)
-			return true;
-	}
-	return false;
-}
-
 /* Where a key was ended by what nobody has seen its versions may begin anew anywhere: also if it
  * was sent again, and is seen where that has put it. */
 static void find_unclear(struct checker *c)
@@ -42,7 +29,7 @@ static void find_unclear(struct checker *c)
 		const struct attempt *a = list_get(&c->attempts, i);
 		const struct value *v = list_get(&c->values, a->value);
 		const struct history_op *op = checker_op(c, a->line);
-		bool is_seen = is_placed(c, v) && v->attempt_count == 1;
+		bool is_seen = checker_is_placed(c, v) && v->attempt_count == 1;
 		if (ends(c, a) && !is_seen && a->type != HISTORY_FAIL)
 			versioned_of(c, op->topic, op->key)->unclear = true;
 	}
@@ -59,29 +46,6 @@ static bool is_sent_for(const struct checker *c, const struct value *v, uint64_t
 		i = a->next;
 	}
 	return false;
-}
-
-/* By topics: a key may be in another partition when its topic has grown. */
-static int compare(const void *a, const void *b, void *context)
-{
-	const struct checker *c = context;
-	const struct entry *x = checker_entry(c, *(const uint32_t *)a);
-	const struct entry *y = checker_entry(c, *(const uint32_t *)b);
-	const struct place *p = list_get(&c->places, x->place);
-	const struct place *q = list_get(&c->places, y->place);
-
-	if (p->topic != q->topic)
-		return p->topic < q->topic ? -1 : 1;
-	if (x->offset != y->offset)
-		return x->offset < y->offset ? -1 : 1;
-	return x->first_life < y->first_life ? -1 : x->first_life > y->first_life;
-}
-
-static void order_by_topic(struct checker *c)
-{
-	for (uint32_t i = 0; i < c->entries.count; i++)
-		*(uint32_t *)list_add(&c->in_topic) = i;
-	qsort_r(c->in_topic.at, c->in_topic.count, sizeof(uint32_t), compare, c);
 }
 
 static void check(struct checker *c, struct versioned *of, const struct value *v, uint32_t at)
@@ -101,7 +65,6 @@ static void check(struct checker *c, struct versioned *of, const struct value *v
 void checker_versions(struct checker *c)
 {
 	find_unclear(c);
-	order_by_topic(c);
 	for (uint32_t i = 0; i < c->in_topic.count; i++) {
 		uint32_t at = *(uint32_t *)list_get(&c->in_topic, i);
 		const struct entry *e = checker_entry(c, at);

@@ -311,6 +311,8 @@ static void act(struct draw *d)
 		draw_groups_filter(d);
 	else if (what < 98 && draw_one_in(d, 2))
 		act_erase(d);
+	else if (what < 98 && draw_one_in(d, 2))
+		draw_groups_compact(d);
 	else if (what < 98)
 		make_safe(d, HISTORY_DURABLE);
 	else

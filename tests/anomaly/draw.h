@@ -104,6 +104,7 @@ void draw_groups_act(struct draw *d);
 void draw_groups_recover(struct draw *d);
 void draw_groups_grow(struct draw *d);
 void draw_groups_filter(struct draw *d);
+void draw_groups_compact(struct draw *d);
 void draw_groups_drain(struct draw *d);
 
 /* draw_leases.c */

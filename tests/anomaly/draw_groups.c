@@ -123,6 +123,30 @@ static bool may_begin(const struct draw *d, const struct draw_row *row)
 	return true;
 }
 
+/* Of topic 1, what everybody has settled for good and a later one of its key makes needless. */
+void draw_groups_compact(struct draw *d)
+{
+	uint64_t end = d->durable + 1;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < DRAW_ROWS; i++)
+		if (d->rows[i].topic == 1 && is_there(d, &d->rows[i]) &&
+		    d->rows[i].safe_position < end)
+			end = d->rows[i].safe_position;
+	draw_say(d, (struct history_op){
+			    .type = HISTORY_OK, .f = HISTORY_COMPACT, .topic = 1, .offset = end});
+	for (uint32_t i = 0; i < d->event_count; i++) {
+		const struct draw_event *e = &d->events[i];
+		bool may_leave = false;
+		for (uint32_t k = i + 1; k < d->event_count && d->events[k].offset < end; k++)
+			may_leave = may_leave || (e->topic == 1 && d->events[k].topic == 1 &&
+						  d->events[k].key == e->key);
+		if (!may_leave || draw_one_in(d, 4))
+			d->events[kept++] = *e;
+	}
+	d->event_count = kept;
+}
+
 static void poll(struct draw *d, struct draw_row *row)
 {
 	uint64_t gate = row->group == 2 ? d->seq : d->durable;

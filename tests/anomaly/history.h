@@ -34,6 +34,7 @@
  *   shared, keyed   subscribe: its members share partitions by leases; by key in order
  *   parked      dead: the events of its key wait behind it
  *   ends        send: its key has no version behind it
+ *   tombstone   send: it says that what its key had is gone
  *   present     send: the answer says that its idempotency key is there already, at `offset`
  *
  * Which f there are, and which fields belong to each: HISTORY_F_MAP.
@@ -58,7 +59,7 @@ enum history_type {
 #define HISTORY_F_MAP(X)                                                                           \
 	X(SEND, "send",                                                                            \
 	  "value key dedup topic partition offset call level delay lives version kind; atomic "    \
-	  "present ends")                                                                          \
+	  "present ends tombstone")                                                                \
 	X(POLL, "poll",                                                                            \
 	  "value key topic partition offset group generation call end version priority; "          \
 	  "redelivered")                                                                           \
@@ -86,6 +87,9 @@ enum history_type {
 	X(FILTER, "filter", "group offset unwanted: from there on it has another one")             \
 	X(ERASE, "erase",                                                                          \
 	  "key topic offset level: what stands below; ok: the log says so; with a level: told")    \
+	X(COMPACT, "compact",                                                                      \
+	  "topic offset: of what stands below, what has a later one of its key there may be "      \
+	  "gone, and tombstones")                                                                  \
 	X(GROW, "grow", "topic partition offset: from there on it has so many partitions")         \
 	X(LEAVE, "leave", "group: its leases are over")                                            \
 	X(REWIND, "rewind", "group: what it was handed and has not settled comes again")           \
@@ -111,7 +115,8 @@ enum history_f {
 	X(KEYED, 8u, "keyed")                                                                      \
 	X(PRESENT, 16u, "present")                                                                 \
 	X(PARKED, 32u, "parked")                                                                   \
-	X(ENDS, 64u, "ends")
+	X(ENDS, 64u, "ends")                                                                       \
+	X(TOMBSTONE, 128u, "tombstone")
 
 enum history_flag {
 #define HISTORY_FLAG_ENUM(name, bit, word) HISTORY_##name = (bit),

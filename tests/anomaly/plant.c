@@ -48,14 +48,38 @@ static void find_standing(struct plot *p)
 	p->standing.count = kept;
 }
 
-bool plot_is_erased(const struct plot *p, const struct standing *s)
+static bool has_later(const struct plot *p, const struct standing *s, uint64_t end)
+{
+	for (uint32_t i = 0; i < p->standing.count; i++) {
+		const struct standing *later = plot_standing(p, i);
+		if (later->topic == s->topic && later->key == s->key && later->offset > s->offset &&
+		    later->offset < end)
+			return true;
+	}
+	return false;
+}
+
+bool plot_may_be_gone(const struct plot *p, const struct standing *s)
 {
 	uint32_t topic = s->topic == DRAW_DEAD_TOPIC ? 2 : s->topic;
 
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *op = plot_op(p, i);
-		if (op->f == HISTORY_ERASE && op->topic == topic && op->key == s->key &&
-		    op->offset > s->offset)
+		if (op->topic != topic || op->offset <= s->offset)
+			continue;
+		if ((op->f == HISTORY_ERASE && op->key == s->key) ||
+		    (op->f == HISTORY_COMPACT && has_later(p, s, op->offset)))
+			return true;
+	}
+	return false;
+}
+
+bool plot_may_be_gone_anywhere(const struct plot *p, const struct standing *s)
+{
+	for (uint32_t i = 0; i < history_count(p->to); i++) {
+		const struct history_op *op = plot_op(p, i);
+		if (op->topic == s->topic &&
+		    ((op->f == HISTORY_ERASE && op->key == s->key) || op->f == HISTORY_COMPACT))
 			return true;
 	}
 	return false;

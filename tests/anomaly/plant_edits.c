@@ -95,10 +95,10 @@ static void remove_place(struct plot *p, const struct standing *s)
 	}
 }
 
-/* Nobody else ever stood there, it never died, was not erased, and no seek jumped over it. */
+/* Nobody else ever stood there, it never died, may not be gone, and no seek jumped over it. */
 static bool is_simple(const struct plot *p, const struct standing *s)
 {
-	if (plot_is_erased(p, s))
+	if (plot_may_be_gone(p, s))
 		return false;
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *op = plot_op(p, i);
@@ -145,7 +145,7 @@ static bool is_of_run(struct plot *p, uint32_t line)
 	uint32_t others = 0;
 
 	if ((op->flags & HISTORY_ATOMIC) == 0 || s == NULL || !is_simple(p, s) ||
-	    plot_is_erased(p, &(struct standing){.topic = s->topic, .key = s->key}))
+	    plot_may_be_gone_anywhere(p, s))
 		return false;
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *other = plot_op(p, i);
@@ -198,11 +198,11 @@ static bool edit_dedup(struct plot *p)
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-static bool is_erased_at(const struct plot *p, const struct history_op *op)
+static bool may_be_gone_at(const struct plot *p, const struct history_op *op)
 {
 	for (uint32_t i = 0; i < p->standing.count; i++) {
 		const struct standing *s = plot_standing(p, i);
-		if (s->offset == op->offset && s->topic == op->topic && plot_is_erased(p, s))
+		if (s->offset == op->offset && s->topic == op->topic && plot_may_be_gone(p, s))
 			return true;
 	}
 	return false;
@@ -214,7 +214,7 @@ static bool is_only_ack(struct plot *p, uint32_t line)
 	const struct history_op *op = plot_op(p, line);
 	bool passed = false;
 
-	if (op->generation == 0 || is_erased_at(p, op))
+	if (op->generation == 0 || may_be_gone_at(p, op))
 		return false;
 	for (uint32_t i = 0; i < history_count(p->to); i++) {
 		const struct history_op *other = plot_op(p, i);
@@ -506,7 +506,7 @@ static bool edit_dead_letter(struct plot *p)
 	uint32_t line = plot_find(p, HISTORY_DEAD, HISTORY_OK, NULL);
 	bool done = false;
 
-	if (line == TABLE_NONE || is_erased_at(p, plot_op(p, line)))
+	if (line == TABLE_NONE || may_be_gone_at(p, plot_op(p, line)))
 		return false;
 	uint64_t value = plot_op(p, line)->value;
 	for (uint32_t i = 0; i < p->standing.count; i++)

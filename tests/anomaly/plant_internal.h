@@ -30,8 +30,10 @@ static inline const struct standing *plot_standing(const struct plot *p, uint32_
 {
 	return list_get(&p->standing, index);
 }
-/* Its key was, behind it. */
-bool plot_is_erased(const struct plot *p, const struct standing *s);
+/* Its key was erased behind it, or a compaction may have taken it. */
+bool plot_may_be_gone(const struct plot *p, const struct standing *s);
+/* The same of one of its key, wherever it stands. */
+bool plot_may_be_gone_anywhere(const struct plot *p, const struct standing *s);
 /* A line of the history that has this f and type, and fits; TABLE_NONE: some tries found none. */
 uint32_t plot_find(struct plot *p, enum history_f f, enum history_type type,
 		   bool (*fits)(struct plot *p, uint32_t line));

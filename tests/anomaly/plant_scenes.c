@@ -147,7 +147,7 @@ static bool group_scene(struct plot *p, enum rule rule)
 	switch (rule) {
 	case RULE_POLL_SKIP:
 	case RULE_INT_POLL_SKIP:
-		if (plot_is_erased(p, b))
+		if (plot_may_be_gone(p, b))
 			return false;
 		poll(p, at, a, 1, 1, 1, 0);
 		poll(p, at, c, 1, 1, same_call ? 1 : 2, 0);
@@ -169,7 +169,7 @@ static bool group_scene(struct plot *p, enum rule rule)
 		poll(p, at, b, 2, 1, 2, 0);
 		return true;
 	case RULE_STALE_OWNER:
-		if (plot_is_erased(p, b))
+		if (plot_may_be_gone(p, b))
 			return false;
 		poll(p, at, a, 1, 1, 1, 0);
 		poll(p, at, b, 2, 2, 2, 0);

@@ -8,7 +8,9 @@
  * event *stands* at an offset of a partition from when it was first seen there until a recovery
  * cuts the log below it. It was *read* when a poll or a scan found it. A *gap* that a group was
  * told of, an `expire`, and what lies below the target of a seek are lawfully not handed out. A
- * group need not be handed what its filter does not want, nor what was erased.
+ * group need not be handed what its filter does not want, what was erased, nor what a compaction
+ * may have taken: that is never the newest event of a key, but for a tombstone, and where one of
+ * the key was sent that nobody has seen, and may be newer.
  *
  * X(NAME, name, allowed, what it means and where it does not hold)
  *

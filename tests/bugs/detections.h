@@ -319,6 +319,7 @@
 	X(LEFT_OUT_UNBALANCED, unit_left_out, "left_out::the_log_is_whole_but_for_them")           \
 	X(NEWEST_LEFT_OUT, unit_compaction,                                                        \
 	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
+	X(NEWEST_LEFT_OUT, weir_anomaly, "poll-skip")                                              \
 	X(NEWEST_LEFT_OUT, sim_pipeline, "an event left that has to stay")                         \
 	X(COMPACTS_UNGATED, sim_pipeline, "compaction of what")                                    \
 	X(TOMBSTONES_UNAGED, sim_pipeline, "an event left that has to stay")                       \

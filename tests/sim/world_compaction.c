@@ -32,9 +32,7 @@ void world_compaction_begin(void)
 	static const uint64_t lags_s[] = {0, 0, 1}, tombstones_s[] = {0, 1, 2};
 	uint64_t which = world.seed / WAYS;
 
-	/* A history says nothing of what left. */
-	world.compacts =
-		world.seed % SEED_ONE_IN == 1 && !world.memory_only && world.history == NULL;
+	world.compacts = world.seed % SEED_ONE_IN == 1 && !world.memory_only;
 	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
 		world.compacted[t] =
 			world.compacts && t < WORLD_TOPICS && (t == 1 || which % 10 == 4);
@@ -149,6 +147,9 @@ static void note_pass(const struct wr_compact_pass *pass)
 	       (!is_compacted(&oracle.records[end_seq]) ||
 		is_older(&oracle.records[end_seq], now_us, world.compact_lag_s)))
 		end_seq++;
+	for (uint32_t t = 0; t < WORLD_TOPICS; t++)
+		if (world.compacted[t])
+			world_say_compaction(t, end_seq);
 	for (uint64_t seq = end_seq; seq-- > 1;) {
 		struct oracle_record *o = &oracle.records[seq];
 		if (!is_compacted(o) && !is_compacted_copy(o))

@@ -67,6 +67,8 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 			op.version = t->version;
 		if (event.ends_key)
 			op.flags |= HISTORY_ENDS;
+		if (event.payload == NULL)
+			op.flags |= HISTORY_TOMBSTONE;
 		if (type == HISTORY_INVOKE && event.delivery != NULL) {
 			op.delay = event.delivery->delay_ns;
 			op.lives = event.delivery->time_to_live_ns;
@@ -174,6 +176,18 @@ static uint32_t told_priority(const struct world_member *m, const struct weir_it
 	return delivery.priority + 1u;
 }
 
+/* Whose it is says its payload, or a header of one that has none. */
+static uint64_t value_in(const struct weir_item *item)
+{
+	const uint8_t *id = item->payload_bytes >= 8 ? item->payload : NULL;
+	struct weir_header header;
+
+	for (uint32_t at = 0; id == NULL && (at = weir_item_header(item, at, &header)) != 0;)
+		if (header.value_bytes == 8)
+			id = header.value;
+	return id != NULL ? value_of(wr_get_u32(id), wr_get_u32(id + 4)) : 0;
+}
+
 void world_say_item(const struct world_member *m, const struct weir_item *item)
 {
 	struct history_op op = about(m, item, HISTORY_OK, HISTORY_POLL);
@@ -185,9 +199,7 @@ void world_say_item(const struct world_member *m, const struct weir_item *item)
 		say(op);
 		return;
 	}
-	if (item->payload_bytes >= 8)
-		op.value = value_of(wr_get_u32(item->payload),
-				    wr_get_u32((const uint8_t *)item->payload + 4));
+	op.value = value_in(item);
 	op.key = key_of(item->key, item->key_bytes);
 	op.version = weir_item_version(item);
 	op.flags = (item->flags & WEIR_ITEM_REDELIVERED) != 0 ? HISTORY_REDELIVERED : 0;
@@ -337,6 +349,12 @@ void world_say_growth(uint32_t topic, uint64_t sequence, uint32_t partitions)
 				.topic = topic,
 				.partition = partitions,
 				.offset = sequence});
+}
+
+void world_say_compaction(uint32_t topic, uint64_t end_seq)
+{
+	say((struct history_op){
+		.type = HISTORY_OK, .f = HISTORY_COMPACT, .topic = topic, .offset = end_seq});
 }
 
 static void say_erasure(const struct oracle_erasure *e, uint32_t topic, enum weir_level level)

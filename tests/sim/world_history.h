@@ -39,6 +39,8 @@ void world_say_filter(uint32_t subscription, uint64_t sequence);
 void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_row *row,
 		   uint32_t generation, uint64_t position);
 void world_say_growth(uint32_t topic, uint64_t sequence, uint32_t partitions);
+/* A pass begins, over what stands below. */
+void world_say_compaction(uint32_t topic, uint64_t end_seq);
 /* `level` DEFAULT: the log says so; else somebody was told. */
 void world_say_erasure(uint64_t sequence, enum weir_level level);
 void world_say_recovered(uint64_t last_seq);

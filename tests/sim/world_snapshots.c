@@ -38,9 +38,9 @@ static uint64_t below(uint64_t bound)
 
 void world_snapshots_begin(void)
 {
-	/* What is erased is in no snapshot, and in no replay, but in the heads of who read it. */
+	/* What has left is in no replay, but in the head of who read it. */
 	world.has_snapshots = world.seed % SEED_ONE_IN == 1 && world.history != NULL &&
-			      !world.memory_only && !world.erases;
+			      !world.memory_only && !world.erases && !world.compacts;
 	wr_prng_init(&world.snapshots_prng, world.seed ^ 0x57a9);
 	memset(&world.snapshots, 0, sizeof world.snapshots);
 }
