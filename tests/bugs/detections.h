@@ -394,12 +394,12 @@
 	X(SERVED_BEFORE_DURABLE, weir_anomaly, "vanished")                                         \
 	X(CLAIM_IS_VISIBLE, weir_anomaly, "phantom")                                               \
 	X(CLAIM_IS_VISIBLE, weir_anomaly, "G1a")                                                   \
+	X(CLAIM_IS_VISIBLE, weir_anomaly, "torn-batch")                                            \
 	X(SEQUENCE_GAP_ACCEPTED, weir_anomaly, "duplicate")                                        \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "inconsistent-offsets")                                \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "lost-write")                                          \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "nonmonotonic-send")                                   \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "key-moved")                                           \
-	X(RUN_COUNTS_RECORDS, weir_anomaly, "torn-batch")                                          \
 	X(GATE_NOT_LOOKED_AT, weir_anomaly, "realtime-lag")                                        \
 	X(RUN_TURNED_AROUND, weir_anomaly, "int-nonmonotonic-send")                                \
 	X(POLL_TURNED_AROUND, weir_anomaly, "int-nonmonotonic-poll")                               \
