@@ -10,7 +10,8 @@
 
 #include "tests/sim/oracle.h"
 
-#define ALONE_EVENTS 1024u
+/* Fewer than the library has (1024), since that counts what is given up, too. */
+#define ALONE_EVENTS 256u
 /* From so many crashes at one place on nothing but what was in hand has done it. */
 #define CRASHES_CERTAIN 4u
 
