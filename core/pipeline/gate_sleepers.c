@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members that sleep in a poll are woken by what came for them, and by nothing else that comes
- * often: a busy log would wake each of them in every round, for nothing, at the expense of the
- * thread that orders it. What came is told by the tags in the column of its chunk (L6), which are
- * only looked at while somebody sleeps. All of them are woken where
+ * Members that sleep in a poll, and threads of handlers, are woken by what came for them, and by
+ * nothing else that comes often: a busy log would wake each of them in every round, for nothing, at
+ * the expense of the thread that orders it. What came is told by the tags in the column of its
+ * chunk (L6), which are only looked at while somebody sleeps. All of them are woken where
  *
  *   another chunk was begun       who stands in the one before would be overtaken, or hold it, or
  *                                 hold back producers (`block`)

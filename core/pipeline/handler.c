@@ -284,9 +284,8 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 }
 
 /* Until what could not be read is tried again. */
-static uint64_t handler_idle_ns(void *self)
+static uint64_t until_retry_ns(struct weir_member *m)
 {
-	struct weir_member *m = self;
 	uint64_t retry_at_ns = m->transactions->retry_at_ns;
 	if (!m->stuck && retry_at_ns == 0)
 		return UINT64_MAX;
@@ -298,6 +297,32 @@ static uint64_t handler_idle_ns(void *self)
 	if (!m->stuck)
 		return idle_ns;
 	return wr_min_u64(idle_ns, waited_ns < STUCK_RETRY_NS ? STUCK_RETRY_NS - waited_ns : 0);
+}
+
+/* What is in hand waits for a run, or to be told of, and runs for outcomes: anything may end it. */
+static uint64_t wants(struct weir_member *m)
+{
+	uint64_t part_first;
+	if (m->item_next < m->item_count || wr_transaction_oldest(m, &part_first) != NULL)
+		return WR_WANTS_ALL;
+	return wr_member_wants(m);
+}
+
+static void handler_announced(void *self)
+{
+	struct weir_member *m = self;
+	m->announced = m->sleepers != NULL ? wants(m) : 0;
+	if (m->announced != 0)
+		wr_sleepers_add(m->sleepers, m->slot % WR_SLEEPER_PLACES, m->announced);
+}
+
+/* 0: it wants more than it has announced. */
+static uint64_t handler_idle_ns(void *self)
+{
+	struct weir_member *m = self;
+	if (m->sleepers != NULL && (wants(m) & ~m->announced) != 0)
+		return 0;
+	return until_retry_ns(m);
 }
 
 /* Nobody polls, so nobody is returned a code: who listens is told, once for each place. */
@@ -358,7 +383,7 @@ static int handler_step(void *self, uint32_t budget)
 		wr_member_unpin(m);
 	m->moved = false;
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1 */
-	if (m->stuck && mail == m->stuck_mail && handler_idle_ns(m) > 0)
+	if (m->stuck && mail == m->stuck_mail && until_retry_ns(m) > 0)
 		return 0;
 	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	int count = wr_member_poll(m, m->items, m->items_max);
@@ -386,5 +411,6 @@ void wr_member_handler_step(struct weir_member *member, struct wr_step *ret_step
 	*ret_step = (struct wr_step){.name = member->name,
 				     .run = handler_step,
 				     .idle_ns = handler_idle_ns,
+				     .announced = handler_announced,
 				     .self = member};
 }

@@ -126,7 +126,10 @@ static bool has_slot(void *context)
 	return w->member != NULL;
 }
 
-/* Where it sleeps. Who polls is told apart from others there, by what it wants. */
+/*
+ * Where it sleeps, and is told apart from others by what it wants; a handler only on a thread of
+ * its own.
+ */
 static void choose_bed(struct weir_member *m)
 {
 	struct weir_pipeline *p = m->pipeline;
@@ -136,7 +139,7 @@ static void choose_bed(struct weir_member *m)
 	/* Who is granted events is told of them, by the group alone. */
 	if (m->sharing != NULL) {
 		m->gate_parker = &m->lane->level_parker;
-	} else if (m->handler == NULL) {
+	} else if (m->handler == NULL || !p->options.manual) {
 		m->sleepers =
 			is_visible ? &p->visible_sleepers.sleepers : &p->durable_sleepers.sleepers;
 		m->gate_parker = &m->sleepers->places[m->slot % WR_SLEEPER_PLACES].parker;
@@ -190,7 +193,7 @@ static void reset(struct weir_member *m)
 	m->untold = WEIR_HANDLED_OK;
 	wr_store_relaxed(&m->due_ns, UINT64_MAX);
 	m->mail_seen = m->losses_seen = 0;
-	m->passed_seq = m->scan_seq = m->gap_end = 0;
+	m->passed_seq = m->scan_seq = m->gap_end = m->tags_folded = 0;
 	m->gap_row = m->batch_index = m->item_next = m->item_count = 0;
 	m->fenced = false;
 	m->transactions = NULL;

@@ -189,7 +189,8 @@ struct weir_member {
 	uint32_t tried_count;   /* rows that are `tried` */
 	uint64_t return_seq;    /* where it was before it went back for rows; 0: it did not */
 	uint32_t owned_count;
-	uint64_t *tags; /* bitmap of the tags of owned rows */
+	uint64_t *tags;       /* bitmap of the tags of owned rows */
+	uint64_t tags_folded; /* its words, one over the other */
 	uint32_t tag_words;
 	uint32_t *dirty; /* rows to flush */
 	uint32_t dirty_count;
@@ -239,6 +240,7 @@ struct weir_member {
 	bool detached;             /* some of its rows are: a poll says so */
 	wr_atomic_u32 handler_end; /* M2: 1: it said stop; 2: it has ended */
 	bool handler_ended;
+	uint64_t announced;  /* what its thread sleeps for */
 	bool stuck;          /* what it reads next cannot be read: tried again, but not at once */
 	uint64_t stuck_mail; /* unless a message comes that moves it elsewhere */
 	uint64_t stuck_ns;
@@ -340,6 +342,8 @@ void wr_member_give_slot(struct weir_member *m);
 int wr_member_find_chunk(struct weir_member *m);
 /* The next look at the log is for this sequence, wherever it is. */
 void wr_member_move_to(struct weir_member *m, uint64_t seq);
+/* What it sleeps for at its gate, having found nothing (gate_sleepers.c). */
+uint64_t wr_member_wants(struct weir_member *m);
 /* A poll that never waits: items, 0, or a negative code. */
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max);
 

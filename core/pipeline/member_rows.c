@@ -8,25 +8,24 @@
 #include "core/base/bug.h"
 #include "core/pipeline/pipeline.h"
 
-static void set_tag(struct weir_member *m, uint32_t row, bool owned)
+static void set_tag(struct weir_member *m, uint32_t row)
 {
 	const struct wr_member_row *r = &m->rows[row];
 	uint32_t tag = (m->pipeline->tables.catalog.topics[r->topic].tag_base + r->partition) &
 		       wr_chunks_tag_mask(&m->pipeline->chunks);
 	uint64_t bit = 1ull << (tag % 64);
-	if (owned)
-		m->tags[tag / 64] |= bit;
-	else
-		m->tags[tag / 64] &= ~bit;
+	m->tags[tag / 64] |= bit;
+	m->tags_folded |= bit;
 }
 
 /* Tags may be shared by several rows (they are cut to their bits): set anew from what is owned. */
 static void set_tags(struct weir_member *m)
 {
 	memset(m->tags, 0, m->tag_words * sizeof *m->tags);
+	m->tags_folded = 0;
 	for (uint32_t r = 0; r < m->row_count; r++)
 		if (m->rows[r].generation != 0 && !m->rows[r].revoked)
-			set_tag(m, r, true);
+			set_tag(m, r);
 }
 
 static void take_row(struct weir_member *m, const struct wr_message *message)
@@ -55,7 +54,7 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 		.dirty = dirty,
 	};
 	m->owned_count++;
-	set_tag(m, message->row, true);
+	set_tag(m, message->row);
 	wr_member_take_tried(m, message->row);
 	if (first || row->next_out < m->scan_seq) {
 		m->return_seq = 0; /* the row needs all from here on */

@@ -164,7 +164,7 @@ struct weir_pipeline {
 	 * producer of that level. It stays. Relaxed: a late look costs a nap too many.
 	 */
 	wr_atomic_u32 order_watched;
-	/* Who waits at a gate for whatever comes: handlers and replays. */
+	/* Who waits at a gate for whatever comes: replays. */
 	struct wr_parker visible_parker;          /* at the memory gate */
 	struct wr_parker durable_parker;          /* at the durable gate */
 	struct wr_gate_sleepers visible_sleepers; /* and members: the log step's */

@@ -251,6 +251,26 @@ static const uint8_t *ask_for(const uint8_t *record, const uint8_t *asked)
 	return end;
 }
 
+/*
+ * Over what is not for it, many at a time, by what is left of the tags when they are folded to 64
+ * bits (a tag has more). Where events of others stand between its own that would cost more than it
+ * saves.
+ */
+#define MISSES_BEFORE 8u
+#define SKIPPED_AT_ONCE 16u
+
+static inline uint32_t skip(const uint32_t *column, uint32_t index, uint32_t end, uint64_t folded)
+{
+	for (; end - index >= SKIPPED_AT_ONCE; index += SKIPPED_AT_ONCE) {
+		uint64_t tags = 0;
+		for (uint32_t i = 0; i < SKIPPED_AT_ONCE; i++)
+			tags |= 1ull << (column[index + i] % 64);
+		if ((tags & folded) != 0)
+			break;
+	}
+	return index;
+}
+
 /* Scans the column up to end_seq for the member's tags. Items handed out. */
 static inline __attribute__((always_inline)) uint32_t
 scan_for(struct weir_member *m, const wr_atomic_u64 *wanted, uint64_t end_seq,
@@ -265,7 +285,7 @@ scan_for(struct weir_member *m, const wr_atomic_u64 *wanted, uint64_t end_seq,
 	uint32_t end = (uint32_t)(end_seq - first_seq);
 	const uint8_t *asked = NULL; /* up to here */
 	uint32_t hits[HITS_AHEAD];
-	uint32_t found = 0, taken = 0, count = 0;
+	uint32_t found = 0, taken = 0, count = 0, missed = 0;
 	for (;;) {
 		/* No more than can be handed out: what is found is. */
 		for (; index < end && found - taken < HITS_AHEAD &&
@@ -274,8 +294,14 @@ scan_for(struct weir_member *m, const wr_atomic_u64 *wanted, uint64_t end_seq,
 			if (wanted != NULL && (index = wr_route_next(wanted, index, end)) == end)
 				break;
 			uint32_t tag = column[index] & tag_mask;
-			if (((tags[tag / 64] >> (tag % 64)) & 1) == 0)
+			if (((tags[tag / 64] >> (tag % 64)) & 1) == 0) {
+				if (wanted == NULL && ++missed == MISSES_BEFORE) {
+					missed = 0;
+					index = skip(column, index + 1, end, m->tags_folded) - 1;
+				}
 				continue;
+			}
+			missed = 0;
 			asked = ask_for(m->chunk->readable + wr_column_place(chunks, column[index]),
 					asked);
 			hits[found++ % HITS_AHEAD] = index;

@@ -59,10 +59,8 @@ static bool poll_once(void *context)
  * What a member that found nothing sleeps for: events of its rows; what it gets from the group, it
  * is told of. A filtered one that waits for the router is told by that, once there is something.
  */
-static uint64_t wants(void *context)
+uint64_t wr_member_wants(struct weir_member *m)
 {
-	struct weir_member *m = ((struct poll_wait *)context)->member;
-	uint64_t tags = 0;
 	if (is_restless(m) || m->gap_end != 0 || m->dirty_count > 0 || has_to_tell(m) ||
 	    wr_member_has_to_pass(m))
 		return WR_WANTS_ALL;
@@ -71,9 +69,12 @@ static uint64_t wants(void *context)
 	if (wr_pipeline_gate_seq(m->pipeline, m->gate) >= m->scan_seq)
 		return m->route != NULL && m->place == WR_PLACE_LIVE ? WR_WANTS_TO_MOVE_ON
 								     : WR_WANTS_ALL;
-	for (uint32_t i = 0; i < m->tag_words; i++)
-		tags |= m->tags[i];
-	return tags;
+	return m->tags_folded;
+}
+
+static uint64_t wants(void *context)
+{
+	return wr_member_wants(((struct poll_wait *)context)->member);
 }
 
 void wr_member_end_call(struct weir_member *m)

@@ -32,6 +32,12 @@ struct wr_step {
 	 * meanwhile need not wake it, and is not kept waiting by that. 0: not now.
 	 */
 	uint64_t (*nap_ns)(void *self);
+	/*
+	 * NULL, or called on the runner's thread before the last look of a sleep, which is
+	 * announced at the runner's parker: who is woken for what it wants alone says what that is.
+	 * idle_ns() is 0 where the look has brought it more to want.
+	 */
+	void (*announced)(void *self);
 	/* On the runner's own thread, before the first run and after the last; may be NULL. */
 	int (*enter)(void *self);
 	void (*leave)(void *self);

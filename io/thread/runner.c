@@ -194,6 +194,7 @@ static bool park(struct wr_runner *r)
 		wr_park_cancel(r->parker);
 		return false;
 	}
+	wr_step_table_announced(&r->table);
 	if (run_steps(r) > 0) {
 		wr_park_cancel(r->parker);
 		return true;

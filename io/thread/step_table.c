@@ -109,6 +109,13 @@ uint64_t wr_step_table_idle_ns(const struct wr_step_table *table)
 	return shortest;
 }
 
+void wr_step_table_announced(struct wr_step_table *table)
+{
+	for (uint32_t i = 0; i < table->step_count; i++)
+		if (table->steps[i].announced != NULL)
+			table->steps[i].announced(table->steps[i].self);
+}
+
 uint64_t wr_step_table_nap_ns(const struct wr_step_table *table)
 {
 	uint64_t longest = 0;

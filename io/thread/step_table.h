@@ -37,6 +37,8 @@ int wr_step_table_run(struct wr_step_table *table, uint32_t budget);
 
 /* The shortest time that one of them may be left alone. */
 uint64_t wr_step_table_idle_ns(const struct wr_step_table *table);
+/* A sleep is announced: the steps are told before the last look. */
+void wr_step_table_announced(struct wr_step_table *table);
 
 /* The longest nap that one of them asks for, no longer than any may be left alone; 0: none. */
 uint64_t wr_step_table_nap_ns(const struct wr_step_table *table);

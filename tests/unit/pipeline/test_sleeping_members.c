@@ -26,6 +26,7 @@ static struct weir_member *member;
 static pthread_t thread;
 static struct weir_item item;
 static int polled;
+static wr_atomic_u64 handled;
 
 static void teardown(void)
 {
@@ -34,10 +35,20 @@ static void teardown(void)
 
 TestSuite(sleeping_members, .fini = teardown, .timeout = 150);
 
-static void begin_with(enum weir_when_slow when_slow)
+static enum weir_handled handle(void *context, struct weir_member *m, const struct weir_item *one)
+{
+	(void)context;
+	(void)m;
+	(void)one;
+	(void)wr_add_seq(&handled, 1u);
+	return WEIR_HANDLED_OK;
+}
+
+static void begin_with(enum weir_when_slow when_slow, bool has_handler)
 {
 	static const char *const topics[] = {"quiet"};
 	struct weir_subscription_options s;
+	struct weir_member_options m;
 	uint32_t id;
 	fixture_open(&f);
 	busy = fixture_topic(&f, "busy", 1);
@@ -49,8 +60,10 @@ static void begin_with(enum weir_when_slow when_slow)
 	s.when_slow = when_slow;
 	cr_assert_eq(weir_subscription_create(f.pipeline, &s, &id, NULL), 0);
 	producer = fixture_producer(&f, NULL);
-	member = fixture_member(&f, id, NULL);
-	cr_assert(fixture_owns(member, 1));
+	weir_member_options_init(&m);
+	m.handler = has_handler ? handle : NULL;
+	cr_assert_eq(weir_member_join(f.pipeline, id, &m, &member, NULL), 0);
+	cr_assert(has_handler || fixture_owns(member, 1));
 }
 
 static void *wait_for_one(void *context)
@@ -82,7 +95,8 @@ static bool is_asleep(void)
 static void fall_asleep(void)
 {
 	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
-	cr_assert_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
+	if (member->handler == NULL)
+		cr_assert_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
 	while (!is_asleep()) {
 		cr_assert_lt(fixture_now_ns(), until_ns, "it does not sleep for its own alone");
 		publish(busy, 1);
@@ -92,7 +106,15 @@ static void fall_asleep(void)
 
 static void wake_up(void)
 {
+	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint64_t before = wr_load_seq(&handled);
 	publish(quiet, 1);
+	while (member->handler != NULL && wr_load_seq(&handled) == before) {
+		cr_assert_lt(fixture_now_ns(), until_ns, "its own event does not wake it");
+		fixture_sleep_ns(1000000);
+	}
+	if (member->handler != NULL)
+		return;
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_assert_eq(polled, 1);
 	cr_assert_eq(item.kind, WEIR_ITEM_EVENT);
@@ -107,10 +129,10 @@ static uint64_t chunks_begun(void)
 }
 
 /* A chunk that was begun meanwhile wakes it: then it is tried again. */
-static void others_do_not_wake(int kind)
+static void others_do_not_wake(int kind, bool has_handler)
 {
 	fixture_init(&f, kind);
-	begin_with(WEIR_SLOW_CATCH_UP);
+	begin_with(WEIR_SLOW_CATCH_UP, has_handler);
 	for (uint32_t tries = 0;; tries++) {
 		cr_assert_lt(tries, TRIES);
 		fall_asleep();
@@ -131,12 +153,22 @@ static void others_do_not_wake(int kind)
 
 Test(sleeping_members, events_of_others_wake_nobody_at_the_memory_gate)
 {
-	others_do_not_wake(FIXTURE_MEMORY);
+	others_do_not_wake(FIXTURE_MEMORY, false);
 }
 
 Test(sleeping_members, events_of_others_wake_nobody_at_the_durable_gate)
 {
-	others_do_not_wake(FIXTURE_DURABLE);
+	others_do_not_wake(FIXTURE_DURABLE, false);
+}
+
+Test(sleeping_members, events_of_others_wake_no_handler)
+{
+	others_do_not_wake(FIXTURE_MEMORY, true);
+}
+
+Test(sleeping_members, events_of_others_wake_no_handler_at_the_durable_gate)
+{
+	others_do_not_wake(FIXTURE_DURABLE, true);
 }
 
 /* It keeps in memory what it reads next: at most the chunk before the one that is open. */
@@ -144,7 +176,7 @@ static void moves_on(int kind)
 {
 	uint64_t until_ns = fixture_now_ns() + FIXTURE_LONG_NS;
 	fixture_init(&f, kind);
-	begin_with(WEIR_SLOW_BLOCK);
+	begin_with(WEIR_SLOW_BLOCK, false);
 	fall_asleep();
 	for (uint32_t i = 0; i < 3; i++) {
 		uint64_t chunks = chunks_begun(), at = wr_load_relaxed(&member->reading_seq);
@@ -177,7 +209,7 @@ Test(sleeping_members, they_hold_up_no_retention)
 	fixture_init(&f, FIXTURE_DURABLE);
 	fixture_small_segments(&f);
 	f.options.retention_bytes = 1;
-	begin_with(WEIR_SLOW_CATCH_UP);
+	begin_with(WEIR_SLOW_CATCH_UP, false);
 	fall_asleep();
 	fixture_fill(producer, busy, FILL);
 	while (oldest_seq < FILL / 2) {
@@ -187,6 +219,27 @@ Test(sleeping_members, they_hold_up_no_retention)
 		oldest_seq = wr_segment_oldest_seq(&f.pipeline->segments);
 	}
 	wake_up();
+	fixture_close(&f, NULL);
+}
+
+/* ---- what is passed over ---- */
+
+/* So many events of others before each of its own, so that blocks of all kinds are skipped. */
+Test(sleeping_members, none_of_its_own_is_passed_over_with_those_of_others)
+{
+	enum { GAPS = 70 };
+	struct weir_item items[GAPS];
+	fixture_init(&f, FIXTURE_MEMORY);
+	begin_with(WEIR_SLOW_BLOCK, false);
+	for (uint64_t i = 0; i < GAPS; i++) {
+		if (i > 0)
+			(void)fixture_publish(producer, busy, 0, i);
+		(void)fixture_publish(producer, quiet, i, i + 1);
+	}
+	cr_assert_eq(fixture_poll(member, items, GAPS, GAPS, true), GAPS);
+	for (uint64_t i = 0; i < GAPS; i++)
+		cr_assert_eq(fixture_number(&items[i]), i);
+	cr_assert_eq(fixture_poll_rest(member), 0);
 	fixture_close(&f, NULL);
 }
 
