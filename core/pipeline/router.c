@@ -288,9 +288,9 @@ static bool enters(struct wr_route *route, const struct wr_chunk *chunk)
 	}
 	route->now_bits = wr_route_live_bits(route, chunk->slot);
 	route->now_found = false;
-	if (done <= chunk->first_seq)
-		for (uint32_t i = 0; i < route->words; i++)
-			wr_store_relaxed(&route->now_bits[i], 0u);
+	route->now_begun = done <= chunk->first_seq;
+	for (uint32_t i = 0; route->now_begun && i < route->words; i++)
+		wr_store_relaxed(&route->now_bits[i], 0u);
 	return true;
 }
 
@@ -339,7 +339,11 @@ static uint32_t go_on(struct weir_pipeline *p, uint64_t seq, uint64_t limit, uin
 		route->now_bits = NULL;
 		route->next_seq = end;
 		wr_route_publish(&route->live_end[chunk->slot], end);
-		if (route->now_found)
+		/*
+		 * All of the chunk before is looked at: who sleeps there moves on, or it would hold
+		 * it, and producers (`block`), until something is found.
+		 */
+		if (route->now_found || route->now_begun)
 			tell_members(p, route);
 	}
 	wr_chunks_unpin(pin);
