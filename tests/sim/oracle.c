@@ -2,12 +2,11 @@
 /*
  * The log as it was seen: every record is copied when it becomes visible. After a crash the log
  * that came back is a prefix of that copy, at least as long as what was promised; the tables that
- * recovery made of a checkpoint and a tail are the fold of all of it; what the medium holds is it,
- * byte for byte.
+ * recovery made of a checkpoint and a tail are the fold of all of it. What the medium holds of it:
+ * oracle_medium.c.
  */
 #include <string.h>
 
-#include "core/journal/verify.h"
 #include "io/sim/memory_sim.h"
 #include "tests/sim/oracle.h"
 
@@ -290,87 +289,4 @@ void oracle_recovered(void)
 	for (uint32_t i = 0; i < oracle.source_count; i++)
 		oracle.sources[i].written_k = oracle.sources[i].durable_k =
 			oracle.sources[i].last_k;
-}
-
-/* --- the medium ------------------------------------------------------------------------------- */
-
-struct verified {
-	uint64_t next_seq;
-	uint64_t end_seq; /* what stands from here on is not looked at */
-};
-
-static int compare_batch(void *context, const struct wr_batch_header *h)
-{
-	struct verified *verified = context;
-	uint64_t *next_seq = &verified->next_seq;
-	const uint8_t *at = (const uint8_t *)h + WR_BATCH_HEADER_BYTES;
-
-	if (h->first_seq >= verified->end_seq)
-		return 1;
-	world_check(*next_seq == 0 || h->first_seq == *next_seq, "a hole in the retained log",
-		    h->first_seq, *next_seq);
-	for (uint32_t i = 0; i < h->record_count; i++) {
-		uint64_t seq = h->first_seq + i;
-		const struct oracle_record *o = &oracle.records[seq];
-		const struct wr_record *r = (const struct wr_record *)at;
-		bool is_left_out = r->kind == WR_KIND_LEFT_OUT;
-		world_check(seq <= oracle.end_seq && o->epoch == h->epoch,
-			    "the medium holds another record", seq, h->epoch);
-		if (is_left_out)
-			oracle_left_out(seq, r);
-		world_check(is_left_out || !o->left, "what had left the log is back", seq, 0);
-		world_check(is_left_out || (o->bytes == r->bytes &&
-					    memcmp(oracle.bytes + o->at, at, o->bytes) == 0),
-			    "the medium holds another record", seq, h->epoch);
-		at += wr_record_stride(r->bytes);
-	}
-	*next_seq = h->first_seq + h->record_count;
-	return 0;
-}
-
-/*
- * All that is retained, also below the checkpoint where recovery does not look. `live`: while the
- * owner is at work, so what is durable has to be there, and may be followed by more (L36).
- */
-static void verify(uint64_t from_seq, uint64_t end_seq, bool live)
-{
-	struct verified verified = {.end_seq = end_seq};
-	const struct wr_verify_visitor visitor = {
-		.batch = compare_batch, .context = &verified, .begin_seq = from_seq};
-	const struct wr_storage_options options = {.sim_disk = world.disk, .read_only = true};
-	struct wr_storage *storage = NULL;
-	struct wr_verify_report report;
-	struct weir_problem problem = {0};
-
-	struct wr_fault_plan plan = world.disk->plan;
-	uint64_t trip_at = world.disk->trip_at;
-
-	if (wr_storage_sim_open(&options, &storage) != 0)
-		return;
-	wr_fault_plan_heal(&world.disk->plan);
-	world.disk->trip_at = 0;
-	int rc = wr_verify_run(storage, world_memory(), 0, UINT64_MAX, &visitor, &report, &problem);
-	storage->ops->fini(storage);
-	world.disk->plan = plan;
-	world.disk->trip_at = trip_at;
-	uint64_t next_seq = verified.next_seq;
-	world_check(rc == 0 || (rc == 1 && end_seq != UINT64_MAX), "the log cannot be verified",
-		    (uint64_t)-rc, 0);
-	world_check(report.corrupt_count == 0, "the retained log has a hole", report.corrupt_count,
-		    0);
-	world_check(live || next_seq == 0 || next_seq == oracle.end_seq + 1,
-		    "the medium ends elsewhere", next_seq, oracle.end_seq);
-	world_check(!live || rc == 1 || next_seq > oracle.kept_seq || oracle.kept_seq == 0,
-		    "a reader beside the owner misses what is durable", next_seq, oracle.kept_seq);
-	world_sometimes(live ? SOMETIMES_VERIFIED_LIVE : SOMETIMES_VERIFIED);
-}
-
-void oracle_verify_medium(bool live)
-{
-	verify(0, UINT64_MAX, live);
-}
-
-void oracle_verify_range(uint64_t from_seq, uint64_t end_seq)
-{
-	verify(from_seq, end_seq, true);
 }

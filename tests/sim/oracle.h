@@ -189,6 +189,7 @@ struct oracle {
 	uint64_t shadow_seq; /* applied to the shadow tables */
 	uint64_t tap_ordinal;
 	uint32_t bytes_used;
+	uint32_t looks; /* at what was packed */
 	uint32_t source_count;
 	uint64_t versions[WORLD_EVENT_KEYS];   /* of the keys of WORLD_VERSIONED */
 	uint32_t partitions[WORLD_TOPICS_MAX]; /* as folded */
@@ -221,9 +222,8 @@ void oracle_tap(void);
 void oracle_look(void);
 void oracle_recovered(void);
 void oracle_verify_medium(bool live);
-/* The same of some segments, by their first sequence and that of the next, while the owner is at
- * work. */
-void oracle_verify_range(uint64_t from_seq, uint64_t end_seq);
+/* The same of one segment that was just packed, while the owner is at work. */
+void oracle_look_at_packed(const struct wr_pack_job *job);
 /* The first record that is still there, durable, and not of before this time. */
 uint64_t oracle_find_time(uint64_t time_us);
 /* Whether some partition of it is. */

@@ -116,7 +116,7 @@ static void set_options(void)
 	weir_options_init(o);
 	o->dir = world.memory_only ? NULL : "sim";
 	o->manual = true;
-	o->chunk_bytes = 16384;
+	o->chunk_bytes = WORLD_CHUNK_BYTES;
 	o->pool_bytes = 1;
 	o->lane_bytes = 4096;
 	o->member_lane_bytes = 4096;

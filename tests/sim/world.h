@@ -67,6 +67,7 @@
 #define WORLD_SUMS (WORLD_EVENT_KEYS + 1u) /* of each key, and of all */
 #define WORLD_PAST 4u
 #define WORLD_SNAPSHOTS 2u /* that are kept of each sum */
+#define WORLD_CHUNK_BYTES 16384u
 #define WORLD_SCHEMA_BYTES 4096u
 #define WORLD_TRIES_DELAY_MAX_NS 6000000u /* that a member asks for */
 #define DRAIN_ROUNDS_MAX 20000u
@@ -240,18 +241,18 @@ struct world {
 	bool compacts; /* this seed */
 	bool compacted[WORLD_TOPICS_MAX];
 	uint64_t compact_lag_s, tombstone_s;
-	bool pass_seen;         /* the one that is under way */
-	uint64_t left_out_seen; /* by this owner */
-	bool erases;            /* this seed */
+	bool pass_seen;             /* the one that is under way */
+	uint64_t left_out_seen;     /* by this owner */
+	struct wr_pack_job leaving; /* what a segment is written anew for; end_seq 0: none was */
+	bool erases;                /* this seed */
 	struct wr_prng erase_prng;
 	uint64_t erased_seen; /* up to here the medium was looked at, in this life */
 	bool retires;         /* this seed */
 	struct world_kept kept[WORLD_TOPICS_MAX]; /* told last */
 	struct wr_prng retention_prng;
-	uint64_t retiring_seq, retiring_end; /* the segment that was written anew last */
-	bool retiring_seen;                  /* and is still being written */
-	uint64_t retired_seen;               /* by this owner */
-	uint64_t retention_now_us;           /* the latest, in this life */
+	uint64_t retiring_seq;     /* the segment that was written anew last */
+	bool retiring_seen;        /* and is still being written */
+	uint64_t retention_now_us; /* the latest, in this life */
 	uint64_t oldest_seen;
 	bool has_snapshots;
 	struct world_snapshots snapshots;

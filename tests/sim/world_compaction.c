@@ -255,7 +255,7 @@ bool oracle_same_place(uint64_t a_seq, uint64_t b_seq)
 void world_compaction_opened(void)
 {
 	world.pass_seen = false;
-	world.left_out_seen = 0;
+	world.left_out_seen = world.leaving.end_seq = 0;
 }
 
 /* It looks once in a second, which is most of a life here. */
@@ -295,6 +295,20 @@ void world_compaction_act(void)
 	}
 }
 
+/* The next one may be asked for in the step that has the last one's answer. */
+static void look_at_packed(struct wr_journal *j)
+{
+	const struct wr_packer *p = j->packer;
+	uint64_t left_out = wr_load_relaxed(&j->cells.left_out), requests = world_memory_requests();
+
+	if (left_out != world.left_out_seen)
+		oracle_look_at_packed(world.leaving.end_seq != 0 ? &world.leaving : &p->job);
+	world.requests += world_memory_requests() - requests;
+	world.left_out_seen = left_out;
+	if (wr_packer_leaves_out(p) && wr_load_relaxed(&p->state) != (uint32_t)WR_PACKER_IDLE)
+		world.leaving = p->job;
+}
+
 void world_compaction_look(void)
 {
 	struct wr_journal *j = world.pipeline->journal;
@@ -305,13 +319,7 @@ void world_compaction_look(void)
 	if (is_under_way && !world.pass_seen)
 		note_pass(&j->packer->pass);
 	world.pass_seen = is_under_way;
-	uint64_t left_out = wr_load_relaxed(&j->cells.left_out);
-	if (left_out == world.left_out_seen)
-		return;
-	world.left_out_seen = left_out;
-	uint64_t requests = world_memory_requests();
-	oracle_verify_range(j->packer->job.first_seq, j->packer->job.end_seq);
-	world.requests += world_memory_requests() - requests;
+	look_at_packed(j);
 }
 
 void world_compaction_end(void)

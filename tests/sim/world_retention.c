@@ -74,7 +74,7 @@ void world_retention_act(void)
 /* Of what it had by a definition of this life. */
 void world_retention_opened(void)
 {
-	world.retiring_seq = world.retiring_end = world.retired_seen = 0;
+	world.retiring_seq = 0;
 	world.retiring_seen = false;
 	world.retention_now_us = 0;
 	world.oldest_seen = world_oldest();
@@ -181,20 +181,6 @@ static void check_oldest(void)
 	world.oldest_seen = oldest;
 }
 
-/* The next one may be asked for in the step that has the last one's answer. */
-static void look_at_last(void)
-{
-	uint64_t left_out = wr_load_relaxed(&world.pipeline->journal->cells.left_out);
-	uint64_t requests = world_memory_requests();
-
-	if (left_out == world.retired_seen)
-		return;
-	world.retired_seen = left_out;
-	if (world.retiring_seq != 0)
-		oracle_verify_range(world.retiring_seq, world.retiring_end);
-	world.requests += world_memory_requests() - requests;
-}
-
 void world_retention_look(void)
 {
 	if (!world.retires || world_is_dead())
@@ -202,11 +188,9 @@ void world_retention_look(void)
 	const struct wr_packer *p = world.pipeline->journal->packer;
 	bool is_under_way = p->task == WR_PACKER_RETIRE &&
 			    wr_load_relaxed(&p->state) != (uint32_t)WR_PACKER_IDLE;
-	look_at_last();
 	if (is_under_way && (!world.retiring_seen || world.retiring_seq != p->job.first_seq)) {
 		note_segment(p);
 		world.retiring_seq = p->job.first_seq;
-		world.retiring_end = p->job.end_seq;
 	}
 	world.retiring_seen = is_under_way;
 	check_oldest();
