@@ -305,6 +305,15 @@ static void tell_members(struct weir_pipeline *p, const struct wr_route *route)
 	}
 }
 
+/*
+ * Producers may wait until its members tell how far they have read, and publish nothing that the
+ * members would be woken by: these are told of the end of what there is, found or not.
+ */
+static bool holds_producers(const struct wr_route *route)
+{
+	return wr_load_relaxed(&route->live->when_slow) == WEIR_SLOW_BLOCK;
+}
+
 /* All routes that stand at `seq` go on from there, together, up to `limit`. Records looked at. */
 static uint32_t go_on(struct weir_pipeline *p, uint64_t seq, uint64_t limit, uint64_t visible)
 {
@@ -341,9 +350,10 @@ static uint32_t go_on(struct weir_pipeline *p, uint64_t seq, uint64_t limit, uin
 		wr_route_publish(&route->live_end[chunk->slot], end);
 		/*
 		 * All of the chunk before is looked at: who sleeps there moves on, or it would hold
-		 * it, and producers (`block`), until something is found.
+		 * it until something is found.
 		 */
-		if (route->now_found || route->now_begun)
+		if (route->now_found || route->now_begun ||
+		    (end > visible && holds_producers(route)))
 			tell_members(p, route);
 	}
 	wr_chunks_unpin(pin);

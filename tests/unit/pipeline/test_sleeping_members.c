@@ -12,12 +12,14 @@
 #include <pthread.h>
 
 #include "core/pipeline/pipeline.h"
+#include "core/pipeline/router.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define TURNS 2u /* each may be a block of its own, and a chunk has 16 */
 #define AT_ONCE 10u
 #define TRIES 20u
 #define FILL 600u
+#define ROUTED 5u
 
 static struct fixture f;
 static uint32_t busy, quiet;
@@ -44,9 +46,9 @@ static enum weir_handled handle(void *context, struct weir_member *m, const stru
 	return WEIR_HANDLED_OK;
 }
 
-static void begin_with(enum weir_when_slow when_slow, bool has_handler)
+static void begin_with_filter(const char *topic, const struct weir_subscription_filter *filter,
+			      enum weir_when_slow when_slow, bool has_handler)
 {
-	static const char *const topics[] = {"quiet"};
 	struct weir_subscription_options s;
 	struct weir_member_options m;
 	uint32_t id;
@@ -55,8 +57,9 @@ static void begin_with(enum weir_when_slow when_slow, bool has_handler)
 	quiet = fixture_topic(&f, "quiet", 1);
 	weir_subscription_options_init(&s);
 	s.name = "reader";
-	s.topics = topics;
+	s.topics = &topic;
 	s.topic_count = 1;
+	s.filter = filter;
 	s.when_slow = when_slow;
 	cr_assert_eq(weir_subscription_create(f.pipeline, &s, &id, NULL), 0);
 	producer = fixture_producer(&f, NULL);
@@ -64,6 +67,11 @@ static void begin_with(enum weir_when_slow when_slow, bool has_handler)
 	m.handler = has_handler ? handle : NULL;
 	cr_assert_eq(weir_member_join(f.pipeline, id, &m, &member, NULL), 0);
 	cr_assert(has_handler || fixture_owns(member, 1));
+}
+
+static void begin_with(enum weir_when_slow when_slow, bool has_handler)
+{
+	begin_with_filter("quiet", NULL, when_slow, has_handler);
 }
 
 static void *wait_for_one(void *context)
@@ -200,6 +208,33 @@ Test(sleeping_members, they_go_with_the_log_at_the_memory_gate)
 Test(sleeping_members, they_go_with_the_log_at_the_durable_gate)
 {
 	moves_on(FIXTURE_DURABLE);
+}
+
+/*
+ * No chunk is begun, and nothing is found: who looked before the router did, and sleeps, is told.
+ * The steps are taken by hand, so that they come in that order.
+ */
+Test(sleeping_members, filtered_ones_are_told_when_the_router_is_through)
+{
+	static const struct weir_filter_term term = {
+		.kind = WEIR_FILTER_DIRECT, .pattern = "nothing has this key", .pattern_bytes = 20};
+	static const struct weir_subscription_filter filter = {.terms = &term, .term_count = 1};
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	begin_with_filter("busy", &filter, WEIR_SLOW_BLOCK, false);
+	for (uint64_t i = 0; i < ROUTED; i++) {
+		(void)fixture_publish(producer, busy, i * AT_ONCE, (i + 1) * AT_ONCE);
+		while (wr_writer_step(&f.pipeline->writer, 64) > 0)
+			;
+		cr_assert_eq(weir_poll(member, &item, 1, 0), 0);
+		uint64_t mail = wr_load_acquire(&member->mail);
+		while (wr_router_step(f.pipeline) > 0)
+			;
+		cr_assert_gt(wr_load_acquire(&member->mail), mail, "it is told nothing");
+		cr_assert_eq(weir_poll(member, &item, 1, 0), 0);
+		cr_assert_gt(wr_load_relaxed(&member->reading_seq),
+			     wr_writer_visible_seq(&f.pipeline->writer));
+	}
+	fixture_close(&f, NULL);
 }
 
 Test(sleeping_members, they_hold_up_no_retention)
