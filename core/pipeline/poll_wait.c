@@ -57,7 +57,7 @@ static bool poll_once(void *context)
 
 /*
  * What a member that found nothing sleeps for: events of its rows; what it gets from the group, it
- * is told of. A filtered one that waits for the router is told by that, once there is something.
+ * is told of. A filtered one that waits for the router is told by that (tell_members()).
  */
 uint64_t wr_member_wants(struct weir_member *m)
 {
