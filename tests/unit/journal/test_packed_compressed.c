@@ -424,6 +424,7 @@ Test(packed_compressed, without_memory_for_a_decoder_nothing_is_damaged)
 		create_really = counted.decoder_create;
 		counted.decoder_create = create_counted;
 		codecs[codec] = &counted;
+		const struct wr_codec *const *all = storage->codecs;
 		storage->codecs = codecs;
 		from.storage = storage;
 		wr_memory_sim_init(&p.memory, NULL);
@@ -441,6 +442,7 @@ Test(packed_compressed, without_memory_for_a_decoder_nothing_is_damaged)
 		cr_expect_eq(wr_get_u32(to), WR_BATCH_MAGIC);
 		storage->ops->file_close(storage, from.file);
 		wr_unpack_fini(&u);
+		storage->codecs = all;
 		free(to);
 	}
 }
