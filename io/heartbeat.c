@@ -22,8 +22,9 @@ static bool has_moved(struct wr_runner *runner, uint64_t *rounds, bool begun)
 int weir_pipeline_beat(struct weir_pipeline *pipeline, struct weir_beat *beat)
 {
 	struct wr_io_host *h = pipeline->host.context;
-	struct wr_runner *runners[3] = {&h->log, h->journal_running ? &h->journal : NULL,
-					h->group_running ? &h->group : NULL};
+	struct wr_runner *runners[3] = {
+		&h->log, wr_load_relaxed(&h->journal_running) != 0 ? &h->journal : NULL,
+		wr_load_relaxed(&h->group_running) != 0 ? &h->group : NULL};
 	int rc = 0;
 	if (wr_pipeline_is_copy(pipeline))
 		return WEIR_E_CLOSED;

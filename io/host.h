@@ -39,7 +39,8 @@ struct wr_io_host {
 	struct wr_runner group;
 	struct wr_runner pack;  /* with options.pack */
 	struct wr_runner watch; /* with a rule of what stands still */
-	bool log_running, journal_running, group_running, pack_running, watch_running;
+	/* Which were started and not joined: who opens and closes says so, others look. */
+	wr_atomic_u32 log_running, journal_running, group_running, pack_running, watch_running;
 	struct wr_handler_thread *handlers; /* [members_max] */
 	wr_spinlock handlers_lock;          /* of their `running` and `cpu_place`, and of */
 	bool handlers_over;                 /* a close has stopped them: none is started */

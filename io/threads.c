@@ -167,7 +167,7 @@ static int start_watch(struct wr_io_host *h)
 		rc = wr_runner_add_step(&h->watch, &step);
 	if (rc == 0)
 		rc = wr_runner_start(&h->watch);
-	h->watch_running = rc == 0;
+	wr_store_relaxed(&h->watch_running, rc == 0);
 	return rc;
 }
 
@@ -187,7 +187,7 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 	if (rc != 0)
 		return wr_problem_in_words(problem, rc);
 	if (o->manual) {
-		h->log_running = true; /* by hand, from the first step on */
+		wr_store_relaxed(&h->log_running, 1u); /* by hand, from the first step on */
 		return 0;
 	}
 	rc = start_watch(h);
@@ -197,39 +197,44 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 		rc = wr_runner_start(&h->journal);
 		if (rc != 0)
 			return wr_problem_set(problem, rc, "journal", weir_strerror(rc));
-		h->journal_running = true;
+		wr_store_relaxed(&h->journal_running, 1u);
 	}
 	rc = wr_runner_start(&h->log);
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "log", weir_strerror(rc));
-	h->log_running = true;
+	wr_store_relaxed(&h->log_running, 1u);
 	rc = wr_runner_start(&h->group);
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "group", weir_strerror(rc));
-	h->group_running = true;
+	wr_store_relaxed(&h->group_running, 1u);
 	rc = packs(h) ? wr_runner_start(&h->pack) : 0;
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "pack", weir_strerror(rc));
-	h->pack_running = packs(h);
+	wr_store_relaxed(&h->pack_running, packs(h));
 	return 0;
 }
 
-static void stop_runner(struct wr_runner *runner, bool *running)
+static void stop_runner(struct wr_runner *runner, bool running)
 {
-	if (!*running)
+	if (!running)
 		return;
 	wr_runner_stop(runner);
 	(void)wr_runner_join(runner);
-	*running = false;
+}
+
+static void stop_own(struct wr_runner *runner, wr_atomic_u32 *running)
+{
+	stop_runner(runner, wr_load_relaxed(running) != 0); /* own */
+	wr_store_relaxed(running, 0u);
 }
 
 void wr_host_stop_threads(struct wr_io_host *h)
 {
-	stop_runner(&h->watch, &h->watch_running);
-	stop_runner(&h->pack, &h->pack_running);
-	stop_runner(&h->group, &h->group_running);
-	stop_runner(&h->log, &h->log_running);
-	stop_runner(&h->journal, &h->journal_running);
+	stop_own(&h->watch, &h->watch_running);
+	stop_own(&h->pack, &h->pack_running);
+	stop_own(&h->group, &h->group_running);
+	stop_own(&h->log, &h->log_running);
+	stop_own(&h->journal, &h->journal_running);
 	if (h->pipeline != NULL)
 		wr_journal_pack_end(h->pipeline->journal);
 }
@@ -251,7 +256,7 @@ void wr_host_stop_handlers(struct wr_io_host *h)
 	wr_spinlock_unlock(&h->handlers_lock);
 	for (uint32_t i = 0; i < h->options.members_max; i++) {
 		bool running = take_handler(h, &h->handlers[i]);
-		stop_runner(&h->handlers[i].runner, &running);
+		stop_runner(&h->handlers[i].runner, running);
 	}
 }
 
@@ -338,7 +343,7 @@ int wr_host_handler_start(void *context, struct weir_member *member)
 		rc = WEIR_E_CLOSED;
 	wr_spinlock_unlock(&h->handlers_lock);
 	if (rc == WEIR_E_CLOSED)
-		stop_runner(&t->runner, &is_started);
+		stop_runner(&t->runner, is_started);
 	if (rc != 0)
 		give_cpu_back(h, t);
 	return rc;
@@ -356,7 +361,7 @@ void wr_host_handler_stop(void *context, struct weir_member *member)
 	}
 	bool running = take_handler(h, t);
 	int cancel = wr_cancel_defer(); /* it joins */
-	stop_runner(&t->runner, &running);
+	stop_runner(&t->runner, running);
 	give_cpu_back(h, t);
 	wr_cancel_restore(cancel);
 }
@@ -385,13 +390,13 @@ void wr_host_thread_infos(struct wr_io_host *h, struct weir_info *info)
 {
 	(void)snprintf(info->thread_note, sizeof info->thread_note, "%s", h->thread_note);
 	tell_thread(info, &h->log);
-	if (h->journal_running)
+	if (wr_load_relaxed(&h->journal_running) != 0)
 		tell_thread(info, &h->journal);
-	if (h->group_running)
+	if (wr_load_relaxed(&h->group_running) != 0)
 		tell_thread(info, &h->group);
-	if (h->pack_running)
+	if (wr_load_relaxed(&h->pack_running) != 0)
 		tell_thread(info, &h->pack);
-	if (h->watch_running)
+	if (wr_load_relaxed(&h->watch_running) != 0)
 		tell_thread(info, &h->watch);
 	wr_spinlock_lock(&h->handlers_lock);
 	for (uint32_t i = 0; i < h->options.members_max; i++)
