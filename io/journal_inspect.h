@@ -69,6 +69,10 @@ void wr_inspect_names(struct wr_inspect *in, const struct wr_batch_header *batch
 int wr_inspect_events_open(struct wr_inspect *in);
 void wr_inspect_events_close(struct wr_inspect *in);
 
+/* journal_describe.c: what a record of weir's own is called; and what it says, until the next. */
+const char *wr_inspect_kind_name(uint8_t kind);
+const char *wr_inspect_describe(struct wr_inspect *in, const struct wr_record_view *view);
+
 /* Whether somebody asks for events: they come in order, on one thread. */
 static inline bool wr_inspect_shows(const struct weir_journal_visitor *visitor)
 {

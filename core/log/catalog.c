@@ -288,6 +288,14 @@ void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription
 	*ret_partition = row;
 }
 
+struct wr_partition_cells *wr_catalog_row_cells(struct wr_catalog *c,
+						const struct wr_subscription *s, uint32_t row)
+{
+	uint32_t topic, partition;
+	wr_catalog_row_partition(c, s, row, &topic, &partition);
+	return &c->cells[c->topics[topic].first_cell + partition];
+}
+
 size_t wr_catalog_save_bytes_max(const struct wr_catalog_limits *l)
 {
 	return 128 + l->topics_max * (size_t)(12 + WR_NAME_BYTES_MAX + 8 + 12 * WR_TOPIC_MAPS_MAX) +

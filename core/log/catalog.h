@@ -162,6 +162,9 @@ bool wr_catalog_row_in_force(struct wr_catalog *c, const struct wr_subscription 
 /* And back. */
 void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription *s, uint32_t row,
 			      uint32_t *ret_topic, uint32_t *ret_partition);
+/* What was appended to a row's partition. */
+struct wr_partition_cells *wr_catalog_row_cells(struct wr_catalog *c,
+						const struct wr_subscription *s, uint32_t row);
 
 void wr_catalog_save(struct wr_catalog *c, struct wr_sink *sink);
 int wr_catalog_load(struct wr_catalog *c, uint32_t version, const uint8_t *bytes,

@@ -98,16 +98,6 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 	return 0;
 }
 
-/* The counts of a row's partition, as of now. */
-static struct wr_partition_cells *cells_of(struct wr_tables *t, const struct wr_subscription *s,
-					   uint32_t row)
-{
-	struct wr_catalog *c = &t->catalog;
-	uint32_t topic, partition;
-	wr_catalog_row_partition(c, s, row, &topic, &partition);
-	return &c->cells[c->topics[topic].first_cell + partition];
-}
-
 /*
  * What is settled from here on is counted from what was appended so far: exact when the position
  * is at the log's end or at its beginning. For a place between, the group counts what lies between
@@ -118,7 +108,7 @@ void wr_tables_count_from(struct wr_tables *t, struct wr_undo *undo,
 			  uint64_t seq)
 {
 	struct wr_settle_row *r = &t->settle.rows[s->row_first + row];
-	struct wr_partition_cells *cell = cells_of(t, s, row);
+	struct wr_partition_cells *cell = wr_catalog_row_cells(&t->catalog, s, row);
 	bool all = position <= 1 && !t->may_lack_events;
 	uint64_t events = wr_load_relaxed(&cell->events) + wr_load_relaxed(&r->to_events);
 	uint64_t bytes = wr_load_relaxed(&cell->bytes) + wr_load_relaxed(&r->to_bytes);
@@ -350,8 +340,8 @@ static bool row_is_idle(void *context, uint32_t row)
 {
 	const struct idle_row *idle = context;
 	struct wr_settle_row *r = &idle->t->settle.rows[idle->s->row_first + row];
-	uint64_t appended = wr_load_relaxed(&cells_of(idle->t, idle->s, row)->events) +
-			    wr_load_relaxed(&r->to_events);
+	struct wr_partition_cells *cells = wr_catalog_row_cells(&idle->t->catalog, idle->s, row);
+	uint64_t appended = wr_load_relaxed(&cells->events) + wr_load_relaxed(&r->to_events);
 	return wr_load_relaxed(&r->moved) == 0 && wr_load_relaxed(&r->events) == appended; /* own */
 }
 

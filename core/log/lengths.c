@@ -138,10 +138,7 @@ static bool measure(struct wr_tables *t, uint32_t id, uint64_t *ret_events, uint
 		return false;
 	for (uint32_t row = 0; row < s->row_count; row++) {
 		struct wr_settle_row *r = &first[row];
-		uint32_t topic, partition;
-		wr_catalog_row_partition(c, s, row, &topic, &partition);
-		struct wr_partition_cells *cell =
-			&c->cells[c->topics[topic].first_cell + partition];
+		struct wr_partition_cells *cell = wr_catalog_row_cells(c, s, row);
 		events += wr_load_relaxed(&cell->events) + wr_load_relaxed(&r->to_events) -
 			  wr_load_relaxed(&r->events);
 		bytes += wr_load_relaxed(&cell->bytes) + wr_load_relaxed(&r->to_bytes) -

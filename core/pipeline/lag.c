@@ -91,21 +91,12 @@ void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
 		wr_store_release(&count->complete_for, anew_seq); /* H4 */
 }
 
-/* What was appended to the row's partition. */
-static struct wr_partition_cells *cell_of(struct weir_pipeline *p,
-					  const struct wr_subscription_live *live, uint32_t row)
-{
-	struct wr_catalog *catalog = &p->tables.catalog;
-	uint32_t topic, partition;
-	wr_catalog_row_partition(catalog, &catalog->subscriptions[live->id], row, &topic,
-				 &partition);
-	return &catalog->cells[catalog->topics[topic].first_cell + partition];
-}
-
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
 		      uint64_t visible, int64_t *ret_bytes, bool *ret_exact)
 {
-	struct wr_partition_cells *cell = cell_of(p, live, row);
+	struct wr_catalog *catalog = &p->tables.catalog;
+	struct wr_partition_cells *cell =
+		wr_catalog_row_cells(catalog, &catalog->subscriptions[live->id], row);
 	struct wr_lag_count *anew = &live->anew[row];
 	struct wr_settle_row *settle = settle_of(p, live, row);
 	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);           /* H3 */

@@ -173,7 +173,7 @@ struct weir_member {
 	struct wr_spsc to_group_ring; /* member → group */
 	struct wr_message *to_group;
 	uint32_t message_count;        /* of each ring */
-	struct wr_parker *gate_parker; /* where it sleeps; */
+	struct wr_parker *gate_parker; /* where it sleeps */
 	struct wr_sleepers *sleepers;  /* NULL: it is not told apart from others there */
 
 	/* The group's. */

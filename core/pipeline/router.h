@@ -48,7 +48,7 @@ struct wr_route {
 	uint64_t next_seq;       /* to look at next, in memory */
 	uint64_t forgotten_to;   /* below, bits may be those of a filter that is gone, or not */
 	wr_atomic_u64 *now_bits; /* of the chunk in hand; NULL: it is none of those looked at for */
-	bool now_found;          /* something in it is wanted; */
+	bool now_found;          /* something in it is wanted */
 	bool now_begun;          /* nobody had looked at it before */
 };
 

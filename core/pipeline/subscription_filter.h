@@ -3,16 +3,16 @@
 #ifndef WR_PIPELINE_SUBSCRIPTION_FILTER_H
 #define WR_PIPELINE_SUBSCRIPTION_FILTER_H
 
-/* What a queue that refuses what is too much may not have. */
-#define WR_REFUSES_WITHOUT                                                                         \
-	"a queue that refuses what is too much has no filter: the writer would have to ask it; a " \
-	"topic of its own, filled by a binding, comes to the same"
-
 #include <weir/filtering.h>
 
 #include "core/pipeline/route_rules.h"
 #include "core/pipeline/router.h"
 #include "core/record/filter_record.h"
+
+/* What a queue that refuses what is too much may not have. */
+#define WR_REFUSES_WITHOUT                                                                         \
+	"a queue that refuses what is too much has no filter: the writer would have to ask it; a " \
+	"topic of its own, filled by a binding, comes to the same"
 
 /* Where a control record of `payload_bytes` and a name is put together. */
 struct wr_filter_call {

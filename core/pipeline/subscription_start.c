@@ -91,11 +91,8 @@ static void init_anew(struct weir_pipeline *p, struct wr_subscription_live *live
 			wr_lag_tell(&live->anew[r], anew_seq);
 			continue;
 		}
-		uint32_t topic, partition;
-		wr_catalog_row_partition(&p->tables.catalog, s, r, &topic, &partition);
 		count_at_open(p, &live->anew[r], row,
-			      &p->tables.catalog.cells[p->tables.catalog.topics[topic].first_cell +
-						       partition]);
+			      wr_catalog_row_cells(&p->tables.catalog, s, r));
 	}
 	if (s->order != WR_ORDER_PARTITION && s->row_count > 0 &&
 	    wr_load_relaxed(&p->tables.settle.rows[s->row_first].moved) != 0)

@@ -57,9 +57,7 @@ void wr_pairs_fini(struct wr_pairs *p)
 
 static uint32_t bucket_of(const struct wr_pairs *p, uint32_t r, uint32_t w)
 {
-	uint64_t h = ((uint64_t)r << 32 | w) * 0x9e3779b97f4a7c15u;
-
-	return (uint32_t)(h >> 32) & (2 * p->capacity - 1);
+	return wr_spread((uint64_t)r << 32 | w, 2 * p->capacity - 1);
 }
 
 uint32_t wr_pairs_find(const struct wr_pairs *p, uint32_t r, uint32_t w)

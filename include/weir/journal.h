@@ -200,6 +200,7 @@ WEIR_API void weir_journal_event_read(const struct weir_journal_events *events, 
  *         -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written by a newer format), WEIR_E_CORRUPT (no
  *         copy of the superblock is good, and segments or checkpoints say that there was one; the
  *         problem names them), -ESTALE (another journal has taken its place meanwhile), -EINVAL
+ *         (`event` and `events` are both there, or another field is wrong)
  */
 WEIR_API WEIR_MUST_CHECK int weir_journal_inspect(const char *dir,
 						  const struct weir_journal_visitor *visitor,

@@ -10,7 +10,10 @@
 
 #include "tests/sim/oracle.h"
 
-/* Fewer than the library has (1024), since that counts what is given up, too. */
+/*
+ * Fewer than the library has (1024): over long partitions the two count what goes alone
+ * differently, perhaps by what is given up. Why is not known (docs/design/known-gaps.md).
+ */
 #define ALONE_EVENTS 256u
 /* From so many crashes at one place on nothing but what was in hand has done it. */
 #define CRASHES_CERTAIN 4u

@@ -78,6 +78,16 @@ void queue_commit(struct weir_member *member)
 	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 }
 
+void queue_take(struct weir_member *member, uint64_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		struct weir_item item = queue_next(member);
+		cr_expect_eq(fixture_number(&item), first + i);
+		cr_assert_eq(weir_ack(member, &item), 0);
+	}
+	queue_commit(member);
+}
+
 uint64_t queue_lag(uint32_t id)
 {
 	struct weir_lag lag;

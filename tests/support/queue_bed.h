@@ -31,6 +31,8 @@ void queue_publish(uint64_t first, uint64_t end);
 void queue_publish_keyed(uint64_t key, uint64_t number);
 /* The next item, which must come; not acknowledged. */
 struct weir_item queue_next(struct weir_member *member);
+/* The next ones are numbers from `first` on, acknowledged and durably so. */
+void queue_take(struct weir_member *member, uint64_t first, uint64_t count);
 void queue_commit(struct weir_member *member);
 /* Once it is exact. */
 uint64_t queue_lag(uint32_t id);

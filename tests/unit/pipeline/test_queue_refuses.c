@@ -63,16 +63,6 @@ static uint32_t publish_some(uint64_t first, uint32_t count)
 	return taken;
 }
 
-static void ack_some(struct weir_member *member, uint64_t first, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		struct weir_item item = queue_next(member);
-		cr_expect_eq(fixture_number(&item), first + i);
-		cr_assert_eq(weir_ack(member, &item), 0);
-	}
-	queue_commit(member);
-}
-
 Test(queue_refuses, a_full_queue_refuses_until_some_is_settled)
 {
 	uint32_t id = queue_make(), other = fixture_subscription(&queue_bed.f, "other", "work");
@@ -86,7 +76,7 @@ Test(queue_refuses, a_full_queue_refuses_until_some_is_settled)
 	cr_assert_eq(weir_ack(member, &item), 0);
 	queue_commit(member);
 	cr_expect_eq(publish_some(10, 3), 1);
-	ack_some(member, 1, LIMIT);
+	queue_take(member, 1, LIMIT);
 	cr_expect_eq(queue_lag(id), 0);
 	cr_expect_eq(publish_some(11, LIMIT + 1), LIMIT);
 	/* Nobody has what was refused. */
@@ -103,7 +93,7 @@ Test(queue_refuses, all_at_once_are_taken_up_to_the_limit)
 	cr_expect_eq(what_became(queue_bed.producer, last), WEIR_E_QUEUE_FULL);
 	cr_expect_eq(queue_lag(id), LIMIT);
 	cr_expect_eq(queue_counts(id).refused, 2 * LIMIT);
-	ack_some(queue_join(id, 4), 0, LIMIT);
+	queue_take(queue_join(id, 4), 0, LIMIT);
 }
 
 static struct weir_ack_range told;
@@ -169,7 +159,7 @@ Test(queue_refuses, it_is_as_long_behind_an_open_and_after_a_change_of_options)
 	queue_bed.options.length_max = 0;
 	cr_assert_eq(queue_make(), id);
 	cr_expect_eq(publish_some(LIMIT + 3, 5), 5);
-	ack_some(queue_join(id, 4), 0, LIMIT + 8);
+	queue_take(queue_join(id, 4), 0, LIMIT + 8);
 }
 
 /* In a run all of it, or nothing: a place that was taken back is there for the next. */
@@ -190,7 +180,7 @@ Test(queue_refuses, a_run_that_does_not_fit_is_refused_whole)
 			     count == 3 ? WEIR_E_QUEUE_FULL : 0);
 	}
 	cr_expect_eq(publish_some(100, 1), 0);
-	ack_some(queue_join(id, 4), 0, LIMIT);
+	queue_take(queue_join(id, 4), 0, LIMIT);
 }
 
 static void seek(uint32_t id, enum weir_seek_to to, uint64_t at)
@@ -205,14 +195,14 @@ Test(queue_refuses, after_a_seek_it_is_as_long_as_what_is_to_come_again)
 	uint32_t id = queue_make();
 	struct weir_member *member = queue_join(id, 4);
 	cr_expect_eq(publish_some(0, LIMIT), LIMIT);
-	ack_some(member, 0, LIMIT);
+	queue_take(member, 0, LIMIT);
 	cr_expect_eq(publish_some(LIMIT, 4), 4);
 	seek(id, WEIR_SEEK_OLDEST, 0);
 	cr_expect_eq(queue_lag(id), LIMIT + 4);
 	cr_expect_eq(publish_some(100, 2), 0);
-	ack_some(member, 0, 5);
+	queue_take(member, 0, 5);
 	cr_expect_eq(publish_some(LIMIT + 4, 2), 1);
-	ack_some(member, 5, LIMIT);
+	queue_take(member, 5, LIMIT);
 }
 
 /* Its place is known again when what lies before the seek is counted. */
@@ -242,7 +232,7 @@ Test(queue_refuses, after_a_seek_to_a_place_between_too)
 		}
 	}
 	cr_expect_eq(publish_some(LIMIT, 6), 4);
-	ack_some(queue_join(id, 4), 4, LIMIT);
+	queue_take(queue_join(id, 4), 4, LIMIT);
 }
 
 Test(queue_refuses, a_memory_only_log_refuses_as_well, .init = setup_memory)
@@ -309,7 +299,7 @@ Test(queue_refuses, a_binding_copies_when_there_is_a_place)
 	for (uint64_t i = 0; i < LIMIT + 5; i++)
 		cr_expect_eq(publish_to(exchange, i), 0);
 	/* Their order is that of the log. */
-	ack_some(queue_join(id, 4), 0, LIMIT + 5);
+	queue_take(queue_join(id, 4), 0, LIMIT + 5);
 }
 
 Test(queue_refuses, what_it_needs_is_said)
