@@ -105,6 +105,7 @@ static void *verify_part(void *context)
 
 	visitor.event = NULL;
 	visitor.events = NULL;
+	visitor.topic = NULL;
 	p->code = wr_inspect_open(&in, s->dir, &visitor, NULL);
 	if (p->code == 0)
 		p->code = wr_verify_run(in.storage, &in.memory.memory, 0, UINT64_MAX, &walk,

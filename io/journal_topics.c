@@ -35,10 +35,13 @@ static void add_topic(struct wr_inspect *in, uint32_t id, const void *name, size
 		in->topic_count = count;
 	}
 	struct wr_inspect_topic *topic = &in->topics[id];
+	bool is_new = topic->partitions == 0;
 	memcpy(topic->name, name, name_bytes);
 	topic->name[name_bytes] = '\0';
 	topic->partitions = partitions;
 	topic->partitions_max = partitions_max;
+	if (is_new && in->visitor.topic != NULL)
+		in->visitor.topic(in->visitor.context, topic->name);
 }
 
 /* A growth, of a checkpoint or a record: each is taken once, in order. */

@@ -126,6 +126,9 @@ struct weir_journal_visitor {
 	 * follows no subject, by a prefix, if it begins as such. With `begin_near` schemas that
 	 * were registered after the checkpoint and before the place are not known. */
 	bool schemas;
+	/** Of each topic once, as soon as it is known: before any event of it, and also if there is
+	 * none. Those of checkpoints come first. Not called with `threads`. */
+	void (*topic)(void *context, const char *name);
 	int (*segment)(void *context, const struct weir_journal_segment *segment);
 	int (*damage)(void *context, const struct weir_journal_damage *damage);
 	int (*event)(void *context, const struct weir_journal_event *event);

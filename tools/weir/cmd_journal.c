@@ -24,6 +24,7 @@
 #include "tools/weir/journal_print.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/range.h"
+#include "tools/weir/topic_asked.h"
 
 #define IDLE_NS 100000000
 #define TAIL_MAX 1000000u
@@ -177,6 +178,7 @@ struct walk {
 	/* tail: the last sequences, as a ring */
 	uint64_t *last;
 	uint64_t last_seen;
+	struct topic_asked topic; /* dump and tail */
 };
 
 static int failed(const char *dir, int code, const struct weir_problem *problem)
@@ -354,9 +356,23 @@ static int show_damage(void *context, const struct weir_journal_damage *damage)
 	return 0;
 }
 
+/* The exit code of a walk that is through. */
+static int shown(const struct walk *walk)
+{
+	return topic_asked_end(&walk->topic,
+			       walk->corrupt_count > 0 ? CLI_EXIT_DAMAGE : CLI_EXIT_OK);
+}
+
+static void see_topic(void *context, const char *name)
+{
+	struct walk *walk = context;
+
+	topic_asked_see(&walk->topic, name);
+}
+
 static int run_dump(const char *dir)
 {
-	struct walk walk = {.print.json.is_asked = choices.to_json};
+	struct walk walk = {.print.json.is_asked = choices.to_json, .topic.name = choices.topic};
 	struct weir_journal_visitor visitor;
 	struct weir_problem problem = {0};
 
@@ -365,13 +381,12 @@ static int run_dump(const char *dir)
 	range_set(&visitor, &choices.from, &choices.to);
 	visitor.control = choices.control;
 	visitor.event = show_event;
+	visitor.topic = see_topic;
 	visitor.damage = show_damage;
 	visitor.context = &walk;
 	int code = weir_journal_inspect(dir, &visitor, NULL, &problem);
 	payload_json_fini(&walk.print.json);
-	if (code < 0)
-		return failed(dir, code, &problem);
-	return walk.corrupt_count > 0 ? CLI_EXIT_DAMAGE : CLI_EXIT_OK;
+	return code < 0 ? failed(dir, code, &problem) : shown(&walk);
 }
 
 static int remember_events(void *context, const struct weir_journal_events *events)
@@ -393,8 +408,9 @@ static int remember_events(void *context, const struct weir_journal_events *even
 static int tail_idle(void *context)
 {
 	const struct timespec pause = {.tv_nsec = IDLE_NS};
+	struct walk *walk = context;
 
-	(void)context;
+	topic_asked_wait(&walk->topic);
 	if (fflush(stdout) != 0)
 		return STOP;
 	nanosleep(&pause, NULL);
@@ -428,13 +444,14 @@ static int find_tail(const char *dir, struct walk *walk, struct weir_journal_vis
 
 static int run_tail(const char *dir)
 {
-	struct walk walk = {.print.json.is_asked = choices.to_json};
+	struct walk walk = {.print.json.is_asked = choices.to_json, .topic.name = choices.topic};
 	struct weir_journal_visitor visitor;
 	struct weir_problem problem = {0};
 	uint64_t end_sequence = 0;
 
 	weir_journal_visitor_init(&visitor);
 	visitor.control = choices.control;
+	visitor.topic = see_topic;
 	visitor.context = &walk;
 	choices.count_given = false;
 	int code = find_tail(dir, &walk, &visitor, &end_sequence, &problem);
@@ -453,9 +470,7 @@ static int run_tail(const char *dir)
 		code = weir_journal_inspect(dir, &visitor, NULL, &problem);
 	}
 	payload_json_fini(&walk.print.json);
-	if (code < 0)
-		return failed(dir, code, &problem);
-	return walk.corrupt_count > 0 ? CLI_EXIT_DAMAGE : CLI_EXIT_OK;
+	return code < 0 ? failed(dir, code, &problem) : shown(&walk);
 }
 
 /* --- the group -------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 #include "tools/weir/filter_option.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/range.h"
+#include "tools/weir/topic_asked.h"
 
 #define STOP 1
 #define IDLE_NS 100000000u
@@ -99,8 +100,9 @@ static const struct cli_command command = {
 	.summary = "Print a range of a journal again, at its own pace or any other.",
 	.description =
 		"All that is given has to hold. Reads a journal from outside, also while its\n"
-		"owner runs; nothing is written, and no subscription notices. Exit code 6: part\n"
-		"of it is damaged; what lies before and behind is printed all the same.",
+		"owner runs; nothing is written, and no subscription notices. Exit code 4: there\n"
+		"is no such topic; 6: part of it is damaged; what lies before and behind is\n"
+		"printed all the same.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 	.arguments_min = 1,
@@ -117,6 +119,7 @@ struct replay {
 	uint64_t event_from_us, event_end_us; /* UINT64_MAX: not asked */
 	uint64_t shown, corrupt_count, untried;
 	uint64_t began_ns, first_time_us;
+	struct topic_asked topic;
 };
 
 /* ---- which ---- */
@@ -244,10 +247,17 @@ static int see_damage(void *context, const struct weir_journal_damage *damage)
 	return 0;
 }
 
+static void see_topic(void *context, const char *name)
+{
+	struct replay *r = context;
+	topic_asked_see(&r->topic, name);
+}
+
 static int see_idle(void *context)
 {
 	const struct timespec pause = {.tv_nsec = IDLE_NS};
-	(void)context;
+	struct replay *r = context;
+	topic_asked_wait(&r->topic);
 	if (fflush(stdout) != 0)
 		return STOP;
 	(void)nanosleep(&pause, NULL);
@@ -271,6 +281,7 @@ static int run(const char *dir, struct replay *r)
 	weir_journal_visitor_init(&visitor);
 	set_range(r, &visitor);
 	visitor.events = see_events;
+	visitor.topic = see_topic;
 	r->print.json.is_asked = choices.to_json;
 	r->seen.is_asked = r->filter != NULL;
 	visitor.schemas = choices.to_json || r->filter != NULL;
@@ -286,7 +297,7 @@ static int run(const char *dir, struct replay *r)
 			(unsigned long long)r->untried);
 	if (r->corrupt_count > 0)
 		return CLI_EXIT_DAMAGE;
-	return r->untried > 0 ? CLI_EXIT_FAILED : CLI_EXIT_OK;
+	return topic_asked_end(&r->topic, r->untried > 0 ? CLI_EXIT_FAILED : CLI_EXIT_OK);
 }
 
 /* ---- the command line ---- */
@@ -314,6 +325,7 @@ int cmd_replay(int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	choices.count_given = cli_given(&command, "count");
+	r.topic.name = choices.topic;
 	r.key = choices.key;
 	r.key_bytes = choices.key != NULL ? strlen(choices.key) : 0;
 	if (choices.key != NULL && choices.hex) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/sharing.h>
+
 #include "tools/weir/journal_print.h"
 
 #define FIRST_ROOM 64u
@@ -28,6 +30,8 @@ struct passing {
 	struct weir_ids ids;
 	struct text id, correlation, causation, copy_of;
 	struct text place; /* none unless somebody looks at it */
+	struct weir_origin origin;
+	bool died; /* and has that */
 	char place_text[WEIR_POS_TEXT_BYTES];
 	char copy_text[WEIR_POS_TEXT_BYTES];
 };
@@ -185,6 +189,27 @@ static void link_to_cause(struct trace_search *s, uint32_t index)
 	cause->last_child = index;
 }
 
+/*
+ * A letter, and no copy of it: the first with its origin, in another topic than what died. Nobody
+ * handled it in the stead of that, but for who reads the letters.
+ */
+static bool is_letter(const struct trace_search *s, const struct passing *p,
+		      const struct trace_event *e)
+{
+	if (!e->died || e->topic_id == p->origin.topic)
+		return false;
+	if (e->parent == TRACE_NONE)
+		return true;
+	uint32_t i = s->events[e->parent].first_child;
+	for (; i != TRACE_NONE; i = s->events[i].next_child) {
+		const struct trace_event *other = &s->events[i];
+		if (other != e && other->died && other->died_in == e->died_in &&
+		    other->last_failed_us == e->last_failed_us)
+			return false;
+	}
+	return true;
+}
+
 /* False: it does not fit. */
 static bool keep(struct trace_search *s, struct passing *p, bool asked)
 {
@@ -201,6 +226,9 @@ static bool keep(struct trace_search *s, struct passing *p, bool asked)
 		.topic_id = item->topic,
 		.partition = item->partition,
 		.type = item->type,
+		.died = p->died,
+		.died_in = p->origin.subscription,
+		.last_failed_us = p->origin.last_failed_us,
 		.asked = asked,
 		.parent = TRACE_NONE,
 		.first_child = TRACE_NONE,
@@ -212,9 +240,11 @@ static bool keep(struct trace_search *s, struct passing *p, bool asked)
 		return false;
 	link_to_cause(s, index);
 	/* By either of its names; of two events of one name the later one is the cause of what
-	 * follows. */
+	 * follows. A letter is that only while there is nothing else of its name. */
+	bool names = e->event_id.at != NULL &&
+		     !(is_letter(s, p, e) && text_map_find(&s->found, e->event_id, NULL));
 	if (!text_map_put(&s->found, place, index) ||
-	    (e->event_id.at != NULL && !text_map_put(&s->found, e->event_id, index)))
+	    (names && !text_map_put(&s->found, e->event_id, index)))
 		return false;
 	s->count++;
 	return true;
@@ -229,6 +259,7 @@ static int see_event(struct trace_search *s, const struct weir_journal_events *e
 	p.id = text_of(p.ids.event_id, p.ids.event_id_bytes);
 	p.correlation = text_of(p.ids.correlation_id, p.ids.correlation_id_bytes);
 	p.causation = text_of(p.ids.causation_id, p.ids.causation_id_bytes);
+	p.died = weir_item_origin(p.item, &p.origin) && !p.origin.bound && !p.origin.unrouted;
 	p.copy_of = copied_place(&p);
 	bool asked = is_asked(s, &p);
 	if (!asked && !belongs(s, &p))

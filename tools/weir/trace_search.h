@@ -9,7 +9,8 @@
  * each step back, TRACE_WALKS_MAX at most.
  *
  * A dead letter, and what a redrive or a replay brought back, hangs below what it is a copy of,
- * with ids or without.
+ * with ids or without. All of them have one event id. Effects that name it hang below the latest
+ * that was there to be handled: the event, or what brought it back, and not its letter.
  *
  * Memory is bounded by `memory_max`: what is kept of an event are its ids, key and names, not its
  * payload. What does not fit is left out, and said (`full`).
@@ -36,6 +37,9 @@ struct trace_event {
 	uint32_t topic_id;
 	uint32_t partition; /* UINT32_MAX: not known */
 	uint16_t type;
+	bool died;               /* it has an origin, as letters have it: */
+	uint32_t died_in;        /* this subscription, */
+	uint64_t last_failed_us; /* and then */
 	bool asked;      /* it is what was asked for itself, not what hangs together with it */
 	uint32_t parent; /* its cause, or what it is a copy of; TRACE_NONE: none, or not there */
 	uint32_t first_child, last_child, next_child;

@@ -205,6 +205,97 @@ Test(dlq_cli, a_letter_and_its_copy_hang_below_their_event_in_a_trace)
 	cr_expect_not_null(strstr(c.out, "\"copy_of\":\"weir:0:1:"), "%s", c.out);
 }
 
+/* An event with an id, which the worker is handed: its sequence. */
+static struct weir_item take_named(const char *id, uint64_t key, uint64_t number)
+{
+	const struct weir_ids ids = {.event_id = id, .event_id_bytes = (uint16_t)strlen(id)};
+	struct weir_event event = fixture_event(queue_bed.topic, &key, &number);
+	uint64_t ticket;
+	event.ids = &ids;
+	cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+	fixture_wait(queue_bed.producer, ticket);
+	return queue_next(worker);
+}
+
+/* What a handler makes of it. */
+static void publish_because_of(const struct weir_item *cause, const char *id)
+{
+	const struct weir_ids ids = {.event_id = id, .event_id_bytes = (uint16_t)strlen(id)};
+	const uint64_t number = 1;
+	struct weir_event event = fixture_event(queue_bed.dead_topic, NULL, &number);
+	uint64_t ticket;
+	event.ids = &ids;
+	event.cause = cause;
+	cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+	fixture_wait(queue_bed.producer, ticket);
+}
+
+/* The line of what `id` names hangs at depth 1 below the sequence. */
+static void expect_below(const char *id, uint64_t sequence)
+{
+	char quoted[64], below[64];
+	CAPTURE(&c, cmd_trace, "trace", queue_bed.f.dir, "order", "--json");
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	(void)snprintf(quoted, sizeof quoted, "\"event_id\":\"%s\"", id);
+	(void)snprintf(below, sizeof below, "\"cause_sequence\":%llu,",
+		       (unsigned long long)sequence);
+	char *at = strstr(c.out, quoted);
+	cr_assert_not_null(at, "%s in %s", id, c.out);
+	*at = '\0';
+	char *line = strrchr(c.out, '\n');
+	cr_expect_not_null(strstr(line != NULL ? line : c.out, below), "%s: not %s but %s", id,
+			   below, line);
+}
+
+/* All copies of an event have its id, and so has its letter, which nobody handled. */
+Test(dlq_cli, an_effect_hangs_below_what_was_handled_and_not_below_the_letter)
+{
+	struct weir_rejection r = {.verdict = WEIR_VERDICT_DEAD, .reason = 40};
+	struct weir_item item, again;
+	uint64_t died;
+	fixture_open(&queue_bed.f);
+	queue_bed.options.when_dead = WEIR_DEAD_PARK;
+	cr_assert_eq(queue_make(), queue);
+	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
+	worker = queue_join(queue, 4);
+	item = take_named("order", 9, 40);
+	died = item.sequence;
+	cr_assert_eq(weir_reject(worker, &item, &r), 0);
+	queue_commit(worker);
+	while (queue_counts(queue).parked < 2)
+		;
+	fixture_close(&queue_bed.f, NULL);
+	DLQ("redrive", "dead", "--reason", "40");
+	cr_expect_not_null(strstr(c.out, "1 redriven in place"), "%s", c.out);
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(queue_make(), queue);
+	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
+	worker = queue_join(queue, 4);
+	again = queue_next(worker);
+	cr_assert_eq(again.sequence, died);
+	publish_because_of(&again, "effect");
+	/* It dies once more; then a copy of it is handled. */
+	r.reason = 41;
+	cr_assert_eq(weir_reject(worker, &again, &r), 0);
+	queue_commit(worker);
+	while (queue_counts(queue).parked < 2)
+		;
+	fixture_close(&queue_bed.f, NULL);
+	expect_below("effect", died);
+	DLQ("redrive", "dead", "--reason", "41", "--into", "work");
+	cr_expect_not_null(strstr(c.out, "1 by a copy"), "%s", c.out);
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(queue_make(), queue);
+	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
+	worker = queue_join(queue, 4);
+	again = queue_next(worker);
+	cr_assert_gt(again.sequence, died);
+	publish_because_of(&again, "later");
+	fixture_close(&queue_bed.f, NULL);
+	expect_below("effect", died);
+	expect_below("later", again.sequence);
+}
+
 #define SUBSCRIPTIONS 70u /* more than the commands begin with, as are these keys and versions */
 
 Test(dlq_cli, what_the_program_has_more_of_is_found)

@@ -80,7 +80,7 @@ Test(journal_cli, dump_takes_ranges_counts_and_topics)
 	cr_assert_eq(line_count(c.out), 5, "%s", c.out);
 	RUN("dump", b.dir, "--topic", "trades");
 	cr_assert_eq(line_count(c.out), 0, "%s", c.out);
-	cr_assert_eq(c.exit_code, 0);
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "there is no such topic: %s", c.err);
 	build_fini(&b);
 }
 

@@ -403,3 +403,39 @@ Test(trace_cli, a_replay_says_what_it_cannot_do)
 	CAPTURE(&c, cmd_replay, "replay", "/no/such/journal");
 	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
 }
+
+/* A typo is no topic in which nothing is; one that is empty is there, and so is one that only a
+ * checkpoint knows. */
+Test(trace_cli, a_topic_that_there_is_not_is_said)
+{
+	static struct build b;
+	const struct wr_producer_stamp stamp = {.id = 0, .epoch = 1, .sequence = 7};
+	begin();
+	fixture_topic(&f, "empty", 1);
+	publish_orders();
+	REPLAY("--topic", "order");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	cr_expect(capture_has(c.err, "there is no topic \"order\" in this journal\n"), "%s", c.err);
+	REPLAY("--topic", "empty");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	REPLAY("--topic", "orders", "--key", "nobody");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	CAPTURE(&c, cmd_journal, "journal", "dump", f.dir, "--topic", "order");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	CAPTURE(&c, cmd_journal, "journal", "dump", f.dir, "--topic", "empty");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	CAPTURE(&c, cmd_journal, "journal", "tail", f.dir, "--topic", "order");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	CAPTURE(&c, cmd_journal, "journal", "tail", f.dir, "--topic", "empty", "-n", "0");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	build_init(&b);
+	build_stamped(&b, "c7", &stamp);
+	build_seal(&b);
+	build_evidence(&b);
+	build_checkpoint(&b);
+	CAPTURE(&c, cmd_replay, "replay", b.dir, "--topic", "order");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	CAPTURE(&c, cmd_replay, "replay", b.dir, "--topic", "orders", "--key", "nobody");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	build_fini(&b);
+}
