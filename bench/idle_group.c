@@ -8,23 +8,26 @@
  *   sleeps  it never polls: what the group costs the steps
  *   polls   each IDLE_TURNS-th time that the other one does, as by a timeout of 25 ms at a million
  *           events a second, and looks through all that has come since: what that costs a thread
- *   waits   on a thread of its own, in weir_poll(), from which events of any topic wake it
+ *   waits   on a thread of its own, in weir_poll()
+ *   loops   on a thread of its own, in poll(2) on its descriptor, as an event loop does
  *
  * In the first two all of it is on one thread, which calls the steps (weir_options.manual): so its
  * CPU time is all that there is, whoever else the machine runs, and waiting is not in it. In the
- * third the pipeline has its own threads, and the CPU time of the waiting one is told apart from
+ * others the pipeline has its own threads, and the CPU time of the waiting one is told apart from
  * that of all others, which has the waking in it. Rounds with and without by turns, each in a
  * pipeline of its own; the first of a pair is the other one each time. It ends with a line of JSON:
  * medians, and the median of what the idle one adds within a pair, in percent.
  *
- *   bench_idle_group [EVENTS [PAIRS [sleeps|polls|waits]]]      500,000 a round, 31, sleeps
+ *   bench_idle_group [EVENTS [PAIRS [sleeps|polls|waits|loops]]]      500,000 a round, 31, sleeps
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <weir.h>
 
@@ -49,7 +52,7 @@ struct bed {
 	wr_atomic_u32 ends;
 };
 
-static bool idle_polls, idle_waits;
+static bool idle_polls, idle_waits, idle_loops;
 static double waiting_ns; /* of the last round: its CPU time for each event */
 
 static int fail(const char *what, int code, const struct weir_problem *why)
@@ -109,11 +112,26 @@ static void *wait_for_nothing(void *context)
 	return NULL;
 }
 
+static void *loop_for_nothing(void *context)
+{
+	struct bed *bed = context;
+	struct pollfd look = {.fd = weir_member_eventfd(bed->members[1]), .events = POLLIN};
+	struct weir_item item;
+	uint64_t signals;
+	while (wr_load_acquire(&bed->ends) == 0 && weir_poll(bed->members[1], &item, 1, 0) == 0)
+		if (poll(&look, 1, WAIT_NS / 1000000) == 1 &&
+		    read(look.fd, &signals, sizeof signals) < 0)
+			break;
+	return NULL;
+}
+
 static int begin_waiting(struct bed *bed)
 {
 	if (!idle_waits || bed->members[1] == NULL)
 		return 0;
-	bed->has_waiting = pthread_create(&bed->waiting, NULL, wait_for_nothing, bed) == 0;
+	bed->has_waiting =
+		pthread_create(&bed->waiting, NULL,
+			       idle_loops ? loop_for_nothing : wait_for_nothing, bed) == 0;
 	return bed->has_waiting ? 0 : fail("pthread_create", -1, NULL);
 }
 
@@ -226,9 +244,10 @@ int main(int argc, char **argv)
 	const char *idle_one = argc > 3 ? argv[3] : "sleeps";
 	int rc = 0;
 	idle_polls = strcmp(idle_one, "polls") == 0;
-	idle_waits = strcmp(idle_one, "waits") == 0;
+	idle_loops = strcmp(idle_one, "loops") == 0;
+	idle_waits = idle_loops || strcmp(idle_one, "waits") == 0;
 	if (!idle_polls && !idle_waits && strcmp(idle_one, "sleeps") != 0)
-		return fail("the idle one sleeps, polls or waits", -1, NULL);
+		return fail("the idle one sleeps, polls, waits or loops", -1, NULL);
 	if (events == 0 || pairs == 0 || pairs > PAIRS_MAX)
 		return fail("EVENTS and PAIRS (1 to 999)", -1, NULL);
 	for (uint32_t i = 0; i < pairs && rc == 0; i++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members that sleep in a poll, and threads of handlers, are woken by what came for them, and by
- * nothing else that comes often: a busy log would wake each of them in every round, for nothing, at
- * the expense of the thread that orders it. What came is told by the tags in the column of its
- * chunk (L6), which are only looked at while somebody sleeps. All of them are woken where
+ * Members that sleep in a poll, or behind a descriptor, and threads of handlers, are woken by what
+ * came for them, and by nothing else that comes often: a busy log would wake each of them in every
+ * round, for nothing, at the expense of the thread that orders it. What came is told by the tags in
+ * the column of its chunk (L6), which are only looked at while somebody sleeps. All of them are
+ * woken where
  *
  *   another chunk was begun       who stands in the one before would be overtaken, or hold it, or
  *                                 hold back producers (`block`)
@@ -69,6 +70,13 @@ static uint64_t durable_tags(struct weir_pipeline *p, uint64_t from_seq, uint64_
 	return WR_WANTS_ALL;
 }
 
+/* Who sleeps in an event loop of its own has a place here, too, and is told by its descriptor. */
+static void notify(struct weir_pipeline *p, struct wr_gate_sleepers *g, uint64_t asleep,
+		   uint64_t came)
+{
+	wr_event_fds_signal_places(p, wr_sleepers_notify(&g->sleepers, asleep, came));
+}
+
 static void tell(struct weir_pipeline *p, struct wr_gate_sleepers *g, uint64_t end_seq,
 		 uint64_t (*tags_between)(struct weir_pipeline *p, uint64_t from_seq,
 					  uint64_t end_seq))
@@ -85,7 +93,7 @@ static void tell(struct weir_pipeline *p, struct wr_gate_sleepers *g, uint64_t e
 	else if (end_seq > from_seq)
 		came = tags_between(p, from_seq, end_seq);
 	g->pass_gate_seq = gate_seq;
-	wr_sleepers_notify(&g->sleepers, asleep, came);
+	notify(p, g, asleep, came);
 }
 
 void wr_gate_visible_moved(struct weir_pipeline *p)
@@ -101,19 +109,19 @@ void wr_gate_durable_moved(struct weir_pipeline *p)
 }
 
 /* Who has read all that there is has nothing to tell, and is left alone until more has come. */
-static void wake_all(struct wr_gate_sleepers *g, uint64_t gate_seq)
+static void wake_all(struct weir_pipeline *p, struct wr_gate_sleepers *g, uint64_t gate_seq)
 {
 	if (g->held_end == gate_seq + 1)
 		return;
 	g->held_end = gate_seq + 1;
-	wr_sleepers_notify(&g->sleepers, wr_sleepers_at(&g->sleepers), WR_WANTS_ALL);
+	notify(p, g, wr_sleepers_at(&g->sleepers), WR_WANTS_ALL);
 }
 
 void wr_gates_lack_room(struct weir_pipeline *p)
 {
-	wake_all(&p->visible_sleepers, wr_load_relaxed(&p->writer.visible_seq)); /* own */
+	wake_all(p, &p->visible_sleepers, wr_load_relaxed(&p->writer.visible_seq)); /* own */
 	if (p->journal != NULL)
-		wake_all(&p->durable_sleepers, wr_park_look_u64(&p->link.durable_seq)); /* D1 */
+		wake_all(p, &p->durable_sleepers, wr_park_look_u64(&p->link.durable_seq)); /* D1 */
 }
 
 static void end(struct wr_sleepers *s)

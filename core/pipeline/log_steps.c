@@ -14,10 +14,11 @@ void wr_pipeline_visible_moved(void *context)
 	wr_gate_visible_moved(p);
 	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
 		wr_park_notify(&p->group_parker);
-	wr_event_fds_signal(p, false);
-	/* Nothing of a lane that was shut out reaches a level any more: both kinds are told. */
+	/* Nothing of a lane that was shut out reaches a level any more: all are told. */
 	if (poisoned != p->poisoned_told)
-		wr_event_fds_signal(p, true);
+		wr_event_fds_signal_all(p);
+	else
+		wr_event_fds_signal(p, WR_EVENT_BY_WRITER);
 	p->poisoned_told = poisoned;
 }
 
@@ -160,7 +161,7 @@ void wr_pipeline_durable_moved(void *context)
 		wr_publish_u64(&p->moved_bell, wr_load_relaxed(&p->moved_bell) + 1); /* J2 */
 		wr_park_notify(&p->log_parker);
 	}
-	wr_event_fds_signal(p, true);
+	wr_event_fds_signal(p, WR_EVENT_BY_JOURNAL);
 }
 
 /*

@@ -471,6 +471,5 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 
 int weir_member_eventfd(struct weir_member *m)
 {
-	bool by_journal = m->sharing == NULL && m->gate != WEIR_LEVEL_MEMORY;
-	return wr_event_fd_get(m->pipeline, m->event, by_journal);
+	return wr_event_fd_get(m->pipeline, m->event, wr_member_event_by(m));
 }

@@ -90,10 +90,17 @@ enum wr_message_kind {
 	WR_MESSAGE_DEAD, /* by the owner: the row's event at `position` is to be a dead letter */
 };
 
+/* Whose moves a descriptor waits for. */
+enum wr_event_by {
+	WR_EVENT_BY_WRITER,
+	WR_EVENT_BY_JOURNAL,
+	WR_EVENT_APART, /* told for itself: by the group, or with its owner's place at a gate */
+};
+
 /* A descriptor that is signalled when something happened, once, until it is armed again. */
 struct wr_event_fd {
-	wr_atomic_u32 armed;      /* E1: set by the owner (seq_cst), taken by the signaller */
-	wr_atomic_u32 by_journal; /* waits for what the journal moves, else what the writer does */
+	wr_atomic_u32 armed; /* E1: set by the owner (seq_cst), taken by the signaller */
+	wr_atomic_u32 by;    /* E1: enum wr_event_by, set before it is armed */
 	int fd;      /* of the slot, until the pipeline is gone: a late signal finds no stranger */
 	bool wanted; /* the present owner's: it asked for one */
 };
@@ -342,6 +349,7 @@ void wr_member_give_slot(struct weir_member *m);
 int wr_member_find_chunk(struct weir_member *m);
 /* The next look at the log is for this sequence, wherever it is. */
 void wr_member_move_to(struct weir_member *m, uint64_t seq);
+enum wr_event_by wr_member_event_by(struct weir_member *m);
 /* What it sleeps for at its gate, having found nothing (gate_sleepers.c). */
 uint64_t wr_member_wants(struct weir_member *m);
 /* A poll that never waits: items, 0, or a negative code. */

@@ -468,14 +468,16 @@ int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
 		  struct weir_problem *problem);
 
 /*
- * Signals a descriptor if it is armed. Called by the side that published; all those that wait for
- * what the journal moves, or for what the writer does.
+ * Signals a descriptor if it is armed. Called by the side that published: all those that wait for
+ * its moves; those of members whose places at a gate were told (sleepers.h); or all there are.
  */
-void wr_event_fds_signal(struct weir_pipeline *p, bool by_journal);
 void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event);
+void wr_event_fds_signal(struct weir_pipeline *p, enum wr_event_by by);
+void wr_event_fds_signal_places(struct weir_pipeline *p, uint64_t places);
+void wr_event_fds_signal_all(struct weir_pipeline *p);
 /* Arms it: look at the condition again after this. */
-void wr_event_fd_arm(struct wr_event_fd *event);
-int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event, bool by_journal);
+void wr_event_fd_arm(struct wr_event_fd *event, enum wr_event_by by);
+int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event, enum wr_event_by by);
 /* The owner of the slot goes; the descriptor stays for the next one. */
 void wr_event_fd_drop(struct wr_event_fd *event);
 

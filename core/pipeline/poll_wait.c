@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weir_poll(), and what it waits for: most looks find nothing, and cost two loads. Who sleeps says
- * what it wants to be woken for (gate_sleepers.c); that may be more after a look, which takes the
- * group's messages.
+ * weir_poll(), and what it waits for: most looks find nothing, and cost two loads. Who sleeps, here
+ * or behind a descriptor, says what it wants to be woken for (gate_sleepers.c); that may be more
+ * after a look, which takes the group's messages.
  */
 #include <errno.h>
 
@@ -77,6 +77,46 @@ static uint64_t wants(void *context)
 	return wr_member_wants(((struct poll_wait *)context)->member);
 }
 
+/* Who moves, or tells, what it waits for behind its descriptor. */
+enum wr_event_by wr_member_event_by(struct weir_member *m)
+{
+	if (m->sleepers != NULL ||
+	    (m->sharing != NULL && !is_restless(m) && !wr_sharing_has_news(m)))
+		return WR_EVENT_APART;
+	return m->sharing != NULL || m->gate == WEIR_LEVEL_MEMORY ? WR_EVENT_BY_WRITER
+								  : WR_EVENT_BY_JOURNAL;
+}
+
+#define LOOKS_TO_KEEP_UP 4u
+
+/*
+ * Arms its descriptor, and says at its gate what it wants; then it looks once more, so that nothing
+ * that came between is missed. True: it found something.
+ */
+static bool arm(struct poll_wait *w)
+{
+	struct weir_member *m = w->member;
+	uint64_t wanted = 0;
+	/* Overtaken, it would be told of anything: it catches up first, as far as that goes. */
+	for (uint32_t i = 0; m->sleepers != NULL && i < LOOKS_TO_KEEP_UP; i++) {
+		if (wr_member_wants(m) != WR_WANTS_ALL)
+			break;
+		if (poll_once(w))
+			return true;
+	}
+	for (uint32_t i = 0;; i++) {
+		if (m->sleepers != NULL)
+			wanted = i < LOOKS_TO_KEEP_UP ? wr_member_wants(m) : WR_WANTS_ALL;
+		wr_event_fd_arm(m->event, wr_member_event_by(m));
+		if (wanted != 0)
+			wr_sleepers_add(m->sleepers, m->slot % WR_SLEEPER_PLACES, wanted);
+		if (poll_once(w))
+			return true;
+		if (m->sleepers == NULL || (wr_member_wants(m) & ~wanted) == 0)
+			return false;
+	}
+}
+
 void wr_member_end_call(struct weir_member *m)
 {
 	wr_store_release(&m->inside, 0u); /* Y2 */
@@ -107,12 +147,8 @@ static int poll_inside(struct weir_pipeline *p, struct weir_member *member, stru
 	member->poller = p->host.thread(p->host.context);
 	if (poll_once(&wait))
 		return wait.result;
-	if (member->event->wanted) {
-		/* Armed, and then looked at once more: nothing that came between is missed. */
-		wr_event_fd_arm(member->event);
-		if (poll_once(&wait))
-			return wait.result;
-	}
+	if (member->event->wanted && arm(&wait))
+		return wait.result;
 	/* Behind the arming, and with a time-out of 0 as well; a close is the wait's to tell. */
 	int refused = -(int)wr_load_seq(&p->refuse); /* F1 */
 	if (refused != 0 && refused != WEIR_E_CLOSED)

@@ -303,6 +303,12 @@ static bool is_lost(struct weir_producer *pr, uint64_t ticket)
 	       wr_load_acquire(&pr->lane->ordered) < ticket; /* A3 */
 }
 
+/* Who moves the level that its descriptor waits for. */
+static enum wr_event_by event_by(const struct weir_producer *pr)
+{
+	return pr->level > WEIR_LEVEL_MEMORY ? WR_EVENT_BY_JOURNAL : WR_EVENT_BY_WRITER;
+}
+
 int weir_producer_poll_acks(struct weir_producer *pr)
 {
 	/* The answers are the parent's: it would miss what a child takes out of the ring. */
@@ -312,7 +318,7 @@ int weir_producer_poll_acks(struct weir_producer *pr)
 		return WEIR_E_AGAIN; /* the range that is open is told again and again otherwise */
 	struct telling telling = {.producer = pr};
 	uint64_t before = pr->acked;
-	wr_event_fd_arm(pr->event);
+	wr_event_fd_arm(pr->event, event_by(pr));
 	/* The refusal is looked at first: what is durable by then is told as such. */
 	int refused = wr_pipeline_refused(pr->pipeline);
 	uint64_t last = reached(pr, pr->level);
@@ -409,7 +415,7 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 
 int weir_producer_eventfd(struct weir_producer *pr)
 {
-	return wr_event_fd_get(pr->pipeline, pr->event, pr->level > WEIR_LEVEL_MEMORY);
+	return wr_event_fd_get(pr->pipeline, pr->event, event_by(pr));
 }
 
 int weir_producer_last(struct weir_producer *pr, struct weir_producer_last *ret_last)

@@ -206,6 +206,5 @@ void wr_pipeline_wake_all(struct weir_pipeline *p)
 		wr_park_wake(&p->lanes[i].parker);
 		wr_park_wake(&p->lanes[i].level_parker);
 	}
-	wr_event_fds_signal(p, false);
-	wr_event_fds_signal(p, true);
+	wr_event_fds_signal_all(p);
 }

@@ -16,8 +16,9 @@ void wr_sleepers_add(struct wr_sleepers *s, uint32_t place, uint64_t wanted)
 	(void)wr_or_seq(&s->asleep, 1ull << place);        /* PK5 */
 }
 
-void wr_sleepers_notify(struct wr_sleepers *s, uint64_t asleep, uint64_t came)
+uint64_t wr_sleepers_notify(struct wr_sleepers *s, uint64_t asleep, uint64_t came)
 {
+	uint64_t told = 0;
 	for (; asleep != 0; asleep &= asleep - 1) {
 		uint32_t i = (uint32_t)__builtin_ctzll(asleep);
 		struct wr_sleeper_place *place = &s->places[i];
@@ -27,5 +28,7 @@ void wr_sleepers_notify(struct wr_sleepers *s, uint64_t asleep, uint64_t came)
 		(void)wr_and_seq(&s->asleep, ~(1ull << i));    /* PK5 */
 		(void)wr_exchange_acq_rel(&place->wanted, 0u); /* PK6: behind the bit */
 		wr_park_notify(&place->parker);
+		told |= 1ull << i;
 	}
+	return told;
 }

@@ -56,7 +56,7 @@ static inline uint64_t wr_sleepers_at(struct wr_sleepers *s)
 	return wr_load_seq(&s->asleep); /* PK5 */
 }
 
-/* Of these wakes who wants any of what came, and who wants all. */
-void wr_sleepers_notify(struct wr_sleepers *s, uint64_t asleep, uint64_t came);
+/* Of these wakes who wants any of what came, and who wants all. Their places. */
+uint64_t wr_sleepers_notify(struct wr_sleepers *s, uint64_t asleep, uint64_t came);
 
 #endif

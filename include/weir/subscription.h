@@ -523,8 +523,9 @@ WEIR_API int weir_member_assignments(struct weir_member *member,
 				     struct weir_assignment *assignments, size_t assignments_max);
 
 /**
- * A descriptor that becomes readable when a poll may find items. Read it, then poll, which arms it
- * again.
+ * A descriptor that becomes readable when a poll may find items. Read it, then poll until a poll
+ * returns 0, which arms it again. What comes for others signals it once in a chunk at most, so that
+ * the member moves on with the log.
  *
  * Thread: the one that polls. Blocks: never. Allocates: one descriptor, at the first call.
  * @return the descriptor, weir's own, or a negative code

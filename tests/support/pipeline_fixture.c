@@ -2,10 +2,12 @@
 /* See pipeline_fixture.h. */
 #include "tests/support/pipeline_fixture.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/port/clock.h"
 #include "io/posix/clock_posix.h"
@@ -13,6 +15,8 @@
 
 /* Polls without an item that are enough to say: there is none. */
 #define REST_NS 30000000u
+/* Steps without work that are enough to say: there is nothing to do. */
+#define IDLE_STEPS 100u
 
 void fixture_need(bool good, const char *what)
 {
@@ -43,6 +47,23 @@ void fixture_sleep_ns(uint64_t ns)
 	while (nanosleep(&left, &left) != 0)
 		;
 	even_clock_slept(ns);
+}
+
+void fixture_settle(struct fixture *f)
+{
+	uint32_t idle = 0;
+	while (idle < IDLE_STEPS)
+		idle = weir_step(f->pipeline, 0) > 0 ? 0 : idle + 1;
+}
+
+bool fixture_signalled(int fd)
+{
+	struct pollfd look = {.fd = fd, .events = POLLIN};
+	uint64_t count;
+	if (poll(&look, 1, 0) != 1)
+		return false;
+	fixture_need(read(fd, &count, sizeof count) == (ssize_t)sizeof count, "read a signal");
+	return true;
 }
 
 bool fixture_emulated(void)

@@ -97,6 +97,11 @@ uint64_t fixture_replay_to(struct fixture *f, const char *name, uint32_t subscri
 
 void fixture_info(struct fixture *f, struct weir_info *ret_info);
 
+/* A manual pipeline steps until it has had nothing to do for a while. */
+void fixture_settle(struct fixture *f);
+/* Whether a descriptor of weir's was signalled; the signal is taken. */
+bool fixture_signalled(int fd);
+
 /* Ends the process when `good` is false: the test could not be set up. */
 void fixture_need(bool good, const char *what);
 uint64_t fixture_now_ns(void);

@@ -10,8 +10,6 @@
  * read for it any more: what the group keeps for its members is looked at.
  */
 #include <criterion/criterion.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/pipeline.h"
@@ -46,24 +44,6 @@ static void begin(int kind)
 	second = fixture_subscription(&f, "second", "work");
 }
 
-static bool is_readable(int fd)
-{
-	struct pollfd look = {.fd = fd, .events = POLLIN};
-	uint64_t count;
-	if (poll(&look, 1, 0) != 1)
-		return false;
-	cr_assert_eq(read(fd, &count, sizeof count), (ssize_t)sizeof count);
-	return true;
-}
-
-/* Steps until there is nothing to do. */
-static void settle(void)
-{
-	int idle = 0;
-	while (idle < 100)
-		idle = weir_step(f.pipeline, 0) > 0 ? 0 : idle + 1;
-}
-
 Test(catchup_wakes, one_read_for_two_wakes_both)
 {
 	struct weir_item items[16];
@@ -77,8 +57,8 @@ Test(catchup_wakes, one_read_for_two_wakes_both)
 	cr_assert_eq(weir_poll(a, items, 16, 0), 0);
 	cr_assert_eq(weir_poll(b, items, 16, 0), 0);
 	while (got_a < EVENTS || got_b < EVENTS) {
-		settle();
-		bool wake_a = is_readable(fd_a), wake_b = is_readable(fd_b);
+		fixture_settle(&f);
+		bool wake_a = fixture_signalled(fd_a), wake_b = fixture_signalled(fd_b);
 		cr_assert(wake_a || got_a == EVENTS, "nobody wakes the first, at %u", got_a);
 		cr_assert(wake_b || got_b == EVENTS, "nobody wakes the second, at %u", got_b);
 		int n;
@@ -133,7 +113,7 @@ static struct weir_member *stand_behind(uint32_t subscription)
 	struct weir_member *member = fixture_member(&f, subscription, NULL);
 	int n = 0;
 	for (int round = 0; round < 100 && n == 0; round++) {
-		settle();
+		fixture_settle(&f);
 		n = weir_poll(member, items, 16, 0);
 	}
 	cr_assert_gt(n, 0);
@@ -150,9 +130,9 @@ Test(catchup_wakes, nothing_is_read_for_who_has_left)
 	/* Not even by one that does not wait until the group has seen it. */
 	(void)weir_member_leave(b, 0);
 	cr_expect_eq(wanting(), 0);
-	settle();
+	fixture_settle(&f);
 	uint64_t loads = f.pipeline->catchup->next_generation;
-	settle();
+	fixture_settle(&f);
 	cr_expect_eq(f.pipeline->catchup->next_generation, loads);
 	fixture_close(&f, NULL);
 }
@@ -170,7 +150,7 @@ Test(catchup_wakes, nothing_is_read_for_who_has_no_partition_any_more)
 	struct weir_member *owner;
 	cr_assert_eq(weir_member_join(f.pipeline, first, &options, &owner, NULL), 0);
 	for (int round = 0; round < 100 && wanting() > 0; round++) {
-		settle();
+		fixture_settle(&f);
 		cr_assert_geq(weir_poll(late, &item, 1, 0), 0);
 		weir_release(late);
 	}
