@@ -97,6 +97,7 @@ struct wr_share_event {
 	bool parks;       /* its dead letter says that it stays: PARKED is next */
 	bool carries;     /* a copy further on is on its way */
 	bool stays;       /* it cannot be copied */
+	bool not_erased;  /* its key was not, when its owner looked */
 	uint8_t priority;
 	uint32_t prev, next;          /* of the list of its state */
 	uint32_t chain;               /* of its bucket, by sequence; or of those free */
@@ -252,6 +253,10 @@ void wr_share_gone(struct wr_share *s, uint64_t seq, uint32_t generation);
 /* After how many attempts events are dead, from now on: also those that wait. */
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);
 
+/* Whether it has to wait for its time; it is due at once. */
+bool wr_share_is_delayed(const struct wr_share *s, const struct wr_share_event *e);
+void wr_share_hasten(struct wr_share *s, struct wr_share_event *e);
+
 /* What is to go, by events and by bytes of records: both are to become 0. */
 struct wr_share_excess {
 	uint64_t events, bytes;
@@ -387,7 +392,6 @@ static inline bool wr_share_before(const struct wr_share *s, uint32_t a, uint32_
 	return s->heap[a].due_ns < s->heap[b].due_ns;
 }
 bool wr_share_is_expired(const struct wr_share *s, const struct wr_share_event *e);
-bool wr_share_is_delayed(const struct wr_share *s, const struct wr_share_event *e);
 /* Into the heap for what is next to happen to one that waits: its delay, or its end. */
 void wr_share_watch(struct wr_share *s, struct wr_share_event *e);
 /* The first of what is ready, and has not expired meanwhile; NULL: there is nothing. */

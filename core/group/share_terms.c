@@ -24,6 +24,15 @@ bool wr_share_is_delayed(const struct wr_share *s, const struct wr_share_event *
 	return e->not_before_ns > s->append_ns && !WR_BUG(DELAY_NOT_WAITED);
 }
 
+void wr_share_hasten(struct wr_share *s, struct wr_share_event *e)
+{
+	e->not_before_ns = 0;
+	if (e->state != WR_SHARE_DELAYED)
+		return; /* when it is first of its key, or durable, or its mark is */
+	wr_share_leave_state(s, e);
+	wr_share_make_ready(s, e, false);
+}
+
 void wr_share_watch(struct wr_share *s, struct wr_share_event *e)
 {
 	uint64_t next_ns = UINT64_MAX;

@@ -190,6 +190,8 @@ static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct
 		if (reject.verdict == WR_VERDICT_EXPIRED)
 			tell_expired(sharing, &reject);
 		wr_share_rejected(&sharing->share, &rejection);
+		if (rejection.not_before_ns != 0)
+			wr_sharing_delayed_anew(sharing, reject.seq);
 	}
 }
 
@@ -453,6 +455,7 @@ uint64_t wr_sharing_due_ns(struct wr_sharing *sharing)
 {
 	uint64_t due_ns =
 		wr_min_u64(wr_share_due_ns(&sharing->share), wr_sharing_take_due_ns(sharing));
+	due_ns = wr_min_u64(due_ns, wr_sharing_end_erased_due_ns(sharing));
 	if (sharing->share.dead.count > 0)
 		due_ns = wr_min_u64(due_ns, sharing->bury_after_ns);
 	if (wr_load_relaxed(&sharing->dropped) != sharing->told_dropped) /* own */

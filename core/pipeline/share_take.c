@@ -12,6 +12,7 @@
  * anything: it goes its way without members.
  */
 #include "core/base/bug.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
@@ -26,6 +27,7 @@ struct look {
 	uint64_t delay_us;        /* the queue's own */
 	uint64_t time_to_live_us; /* likewise; 0: none */
 	uint64_t newest_us;       /* what was appended later is not taken yet */
+	uint64_t erased_end;      /* what lies below may have been erased */
 	bool priorities;
 	bool only_expired; /* nobody wants anything */
 	bool only_foreign; /* none is taken: it stops at the first */
@@ -71,8 +73,8 @@ static uint64_t time_us(struct times *t, uint64_t seq, const struct wr_record *r
 }
 
 /* On which terms an event is taken: its own and the queue's. */
-static void put_terms(const struct look *look, const struct wr_record *r, uint64_t appended_us,
-		      struct wr_mark_event *event)
+static void put_terms(struct weir_pipeline *p, const struct look *look, const struct wr_record *r,
+		      uint64_t appended_us, struct wr_mark_event *event)
 {
 	struct wr_record_view view;
 	struct wr_terms terms = {0};
@@ -81,7 +83,9 @@ static void put_terms(const struct look *look, const struct wr_record *r, uint64
 	uint64_t lives_us = look->time_to_live_us;
 	if (terms.time_to_live_us != 0 && (lives_us == 0 || terms.time_to_live_us < lives_us))
 		lives_us = terms.time_to_live_us;
-	if (terms.delay_us != 0)
+	/* A key that was erased keeps nobody waiting (erase_waiting.c). */
+	if (terms.delay_us != 0 &&
+	    !(event->seq < look->erased_end && wr_is_erased(p, r, event->seq)))
 		event->not_before_us = appended_us + terms.delay_us;
 	if (lives_us != 0)
 		event->expires_us = appended_us + lives_us;
@@ -122,7 +126,7 @@ static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 			.bytes = r->bytes,
 			.key = sharing->share.options.by_key ? wr_share_key(r) : 0,
 		};
-		put_terms(look, r, appended_us, event);
+		put_terms(p, look, r, appended_us, event);
 	}
 	return seq;
 }
@@ -184,6 +188,7 @@ static bool look_for(struct weir_pipeline *p, struct wr_sharing *sharing, struct
 		.delay_us = (wr_load_relaxed(&sharing->delay_ns) + 999) / 1000,
 		.time_to_live_us = (wr_load_relaxed(&sharing->time_to_live_ns) + 999) / 1000,
 		.priorities = wr_load_relaxed(&sharing->priorities) != 0,
+		.erased_end = wr_erased_end(p),
 		.only_expired = wanted == 0,
 	};
 	uint64_t age_us = look->time_to_live_us != 0 ? look->time_to_live_us : UINT64_MAX;

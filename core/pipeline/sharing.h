@@ -85,8 +85,10 @@ struct wr_sharing {
 	uint32_t tag_words;
 	uint64_t in_hand; /* what was handed out alone before this open; 0: nothing */
 	uint32_t in_hand_generation;
-	uint64_t erased_seen; /* those that are parked were looked at for this (erase_parked.c) */
-	uint32_t erased_at;   /* and, for the next one, so many of them */
+	uint64_t erased_seen; /* what waits was looked at for erasures below (erase_waiting.c) */
+	uint64_t erased_end;  /* and is being looked at for those below this one: */
+	uint32_t erased_at;   /* so much of it */
+	bool erased_again;    /* one of it has been given a delay since */
 	uint32_t wanted;      /* events that its members would have at once */
 	bool told_full;       /* all that it may have outstanding is parked */
 	/* DM1: what cannot be read, for members that find nothing else: code, negated. */
@@ -264,7 +266,11 @@ void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held);
 void wr_hand_look(struct weir_member *m);
 /* Those whose lease is over are not held any more. Whether there were any. */
 bool wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns);
-/* erase_parked.c: parked events whose key was erased are given up. How many. */
+/* erase_waiting.c: events that wait though their key was erased, wait no longer. How many. */
 int wr_sharing_end_erased(struct wr_sharing *sharing);
+/* One is delayed that was handed out: its key may have been erased meanwhile. */
+void wr_sharing_delayed_anew(struct wr_sharing *sharing, uint64_t seq);
+/* When there is more of that to do. */
+uint64_t wr_sharing_end_erased_due_ns(struct wr_sharing *sharing);
 
 #endif

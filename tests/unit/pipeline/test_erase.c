@@ -17,8 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/raw_files.h"
+#include "tests/support/erase_bed.h"
 
 #define SECRET "private-to-nobody-else"
 #define ROUNDS 16u
@@ -36,17 +35,9 @@ static void open_topics(void)
 	producer = fixture_producer(&f, NULL);
 }
 
-static void prepare(void)
-{
-	fixture_init(&f, FIXTURE_DURABLE);
-	fixture_small_segments(&f);
-	f.options.erasures_max = 1000;
-	f.options.members_max = 4;
-}
-
 static void begin(void)
 {
-	prepare();
+	erase_bed_init(&f);
 	open_topics();
 }
 
@@ -91,41 +82,7 @@ static void publish_rounds(void)
 
 static uint64_t erase(uint32_t topic)
 {
-	const char key[] = "key of " SECRET;
-	uint64_t sequence = 0;
-	struct weir_problem why = {0};
-
-	int rc = weir_erase_key(f.pipeline, topic, key, sizeof key - 1, &sequence, &why);
-	cr_assert_eq(rc, 0, "%s", why.text);
-	return sequence;
-}
-
-static struct weir_erase_status status(void)
-{
-	struct weir_erase_status s;
-
-	cr_assert_eq(weir_erase_status(f.pipeline, &s), 0);
-	return s;
-}
-
-static void wait_until_erased(uint64_t sequence)
-{
-	uint64_t end_ns = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
-
-	while (status().erased_sequence < sequence && fixture_now_ns() < end_ns)
-		fixture_sleep_ns(5000000);
-	cr_assert_geq(status().erased_sequence, sequence, "waits for %d at %lu", status().waits_for,
-		      status().at_sequence);
-	cr_expect_not(status().bytes_left);
-}
-
-/* Of the journal's directory. */
-static uint32_t files_with(const char *text)
-{
-	uint32_t count = raw_files_with(f.dir, text);
-
-	cr_assert_neq(count, UINT32_MAX);
-	return count;
+	return erase_bed_key(&f, topic, "key of " SECRET);
 }
 
 struct seen {
@@ -205,13 +162,13 @@ Test(erase, nobody_sees_it_from_the_answer_on_and_its_bytes_go)
 {
 	begin();
 	publish_rounds();
-	cr_expect_gt(files_with("key of " SECRET), 0u);
+	cr_expect_gt(erase_bed_files_with(&f, "key of " SECRET), 0u);
 	uint64_t sequence = erase(WEIR_ALL_TOPICS);
 	struct seen seen = replay_all();
 	cr_expect_eq(seen.erased, 0u);
 	cr_expect_eq(seen.others, ROUNDS * OTHERS);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 	/* Its next life. */
 	fixture_wait(producer, publish(people, "key of " SECRET, "payload of " SECRET));
 	seen = replay_all();
@@ -220,7 +177,7 @@ Test(erase, nobody_sees_it_from_the_answer_on_and_its_bytes_go)
 	cr_expect_eq(seen.gaps, 0u);
 	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
 	open_topics();
-	cr_expect_geq(status().erased_sequence, sequence);
+	cr_expect_geq(erase_bed_status(&f).erased_sequence, sequence);
 	seen = replay_all();
 	cr_expect_eq(seen.erased, 1u);
 	cr_expect_eq(seen.others, ROUNDS * OTHERS);
@@ -241,8 +198,8 @@ Test(erase, copies_that_a_replay_addressed_go_too)
 	uint64_t sequence = erase(WEIR_ALL_TOPICS);
 	struct seen seen = poll_all(id);
 	cr_expect(seen.erased == 0 && seen.others == 2 * ROUNDS * OTHERS, "%u", seen.others);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 	struct weir_journal_report report;
 	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
 	f.pipeline = NULL;
@@ -258,8 +215,8 @@ Test(erase, a_subscription_that_lags_passes_it_over_and_is_waited_for)
 	publish_rounds();
 	uint64_t sequence = erase(WEIR_ALL_TOPICS);
 	fixture_sleep_ns(300000000);
-	cr_expect(status().bytes_left);
-	cr_expect_gt(files_with(SECRET), 0u);
+	cr_expect(erase_bed_status(&f).bytes_left);
+	cr_expect_gt(erase_bed_files_with(&f, SECRET), 0u);
 	struct seen seen = poll_all(slow);
 	cr_expect_eq(seen.erased, 0u);
 	cr_expect_eq(seen.gaps, 0u);
@@ -268,8 +225,8 @@ Test(erase, a_subscription_that_lags_passes_it_over_and_is_waited_for)
 	cr_expect_eq(seen.erased, 0u);
 	cr_expect_eq(seen.gaps, 0u);
 	cr_expect_eq(seen.others, ROUNDS * OTHERS);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 }
 
 static void poll_and_ack(struct weir_member *member, uint64_t timeout_ns)
@@ -320,11 +277,11 @@ Test(erase, members_that_stay_let_go_what_they_have_read)
 	}
 	uint64_t sequence = erase(WEIR_ALL_TOPICS);
 	uint64_t end_ns = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
-	while (status().erased_sequence < sequence && fixture_now_ns() < end_ns)
+	while (erase_bed_status(&f).erased_sequence < sequence && fixture_now_ns() < end_ns)
 		poll_and_ack(member, 10000000);
-	cr_expect_geq(status().erased_sequence, sequence, "waits for %d at %lu", status().waits_for,
-		      status().at_sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	cr_expect_geq(erase_bed_status(&f).erased_sequence, sequence, "waits for %d at %lu",
+		      erase_bed_status(&f).waits_for, erase_bed_status(&f).at_sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
 }
 
@@ -335,13 +292,13 @@ Test(erase, of_one_topic_another_keeps_its_events)
 	uint64_t sequence = erase(places);
 	struct seen seen = replay_all();
 	cr_expect_eq(seen.erased, ROUNDS);
-	wait_until_erased(sequence);
+	erase_bed_wait(&f, sequence);
 	seen = replay_all();
 	cr_expect_eq(seen.erased, ROUNDS);
 	cr_expect_eq(seen.others, ROUNDS * OTHERS);
 	sequence = erase(people);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 }
 
 Test(erase, the_next_owner_goes_on_with_it)
@@ -353,12 +310,12 @@ Test(erase, the_next_owner_goes_on_with_it)
 	for (uint32_t life = 0; life < 3; life++) {
 		cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
 		open_topics();
-		cr_expect(status().bytes_left);
+		cr_expect(erase_bed_status(&f).bytes_left);
 		cr_expect_eq(replay_all().erased, 0u);
 	}
 	cr_expect_eq(poll_all(slow).erased, 0u);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 }
 
 /* An owner that erases nothing itself does not show it, either. */
@@ -417,9 +374,9 @@ Test(erase, snapshots_of_the_key_go)
 	cr_expect_eq(load_snapshot("key of " SECRET), -ENOENT);
 	cr_expect_eq(load_snapshot("other 1"), 0);
 	put_snapshot("key of " SECRET, 20, WEIR_E_TRUNCATED);
-	wait_until_erased(sequence);
+	erase_bed_wait(&f, sequence);
 	cr_expect_eq(load_snapshot("other 1"), 0);
-	cr_expect_eq(files_with("state of " SECRET), 1u, "that of the other key");
+	cr_expect_eq(erase_bed_files_with(&f, "state of " SECRET), 1u, "that of the other key");
 	put_snapshot("key of " SECRET, sequence, 0);
 	cr_expect_eq(load_snapshot("key of " SECRET), 0);
 }
@@ -497,8 +454,8 @@ Test(erase, dead_letters_go_and_what_is_parked_is_given_up)
 	cr_expect_eq(seen.erased, 0u);
 	cr_expect_eq(seen.gaps, 0u);
 	cr_expect_eq(seen.others, (ROUNDS - 1) * OTHERS);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 }
 
 /* Of a queue that has nothing else; nothing is parked meanwhile. */
@@ -547,7 +504,7 @@ static uint64_t live_and_die(bool is_first, uint64_t after_ns)
 			publish_rounds();
 			sequence = erase(WEIR_ALL_TOPICS);
 		} else {
-			sequence = status().asked_sequence;
+			sequence = erase_bed_status(&f).asked_sequence;
 		}
 		fixture_need(write(told[1], &sequence, sizeof sequence) == sizeof sequence, "told");
 		for (;;)
@@ -564,14 +521,14 @@ static uint64_t live_and_die(bool is_first, uint64_t after_ns)
 
 Test(erase, owners_that_are_killed_in_the_middle_leave_it_to_the_next)
 {
-	prepare();
+	erase_bed_init(&f);
 	uint64_t sequence = live_and_die(true, 0);
 	for (uint64_t life = 1; life <= 6; life++)
 		cr_expect_eq(live_and_die(false, life * 25000000), sequence);
 	open_topics();
 	cr_expect_eq(replay_all().erased, 0u);
-	wait_until_erased(sequence);
-	cr_expect_eq(files_with(SECRET), 0u);
+	erase_bed_wait(&f, sequence);
+	cr_expect_eq(erase_bed_files_with(&f, SECRET), 0u);
 	struct seen seen = replay_all();
 	cr_expect_eq(seen.erased, 0u);
 	cr_expect_eq(seen.gaps, 0u);
