@@ -11,6 +11,7 @@
  *
  *   bench_filters [EVENTS] [SUBSCRIPTIONS] [ROUNDS] [topic|eventbridge]    200,000, 10, 5, topic
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,7 +228,7 @@ int main(int argc, char **argv)
 	run.sides[0].filtered = true;
 	if (run.events == 0 || run.subscriptions == 0 || run.subscriptions > SUBSCRIPTIONS_MAX ||
 	    run.rounds == 0 || run.rounds > ROUNDS_MAX) {
-		(void)fail("EVENTS, SUBSCRIPTIONS (1 to 1000), ROUNDS (1 to 99)", -1, NULL);
+		(void)fail("EVENTS, SUBSCRIPTIONS (1 to 1000), ROUNDS (1 to 99)", -EINVAL, NULL);
 		return 1;
 	}
 	int rc = run_all(&run);

@@ -20,6 +20,7 @@
  *
  *   bench_idle_group [EVENTS [PAIRS [sleeps|polls|waits|loops]]]      500,000 a round, 31, sleeps
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -247,9 +248,9 @@ int main(int argc, char **argv)
 	idle_loops = strcmp(idle_one, "loops") == 0;
 	idle_waits = idle_loops || strcmp(idle_one, "waits") == 0;
 	if (!idle_polls && !idle_waits && strcmp(idle_one, "sleeps") != 0)
-		return fail("the idle one sleeps, polls, waits or loops", -1, NULL);
+		return fail("the idle one sleeps, polls, waits or loops", -EINVAL, NULL);
 	if (events == 0 || pairs == 0 || pairs > PAIRS_MAX)
-		return fail("EVENTS and PAIRS (1 to 999)", -1, NULL);
+		return fail("EVENTS and PAIRS (1 to 999)", -EINVAL, NULL);
 	for (uint32_t i = 0; i < pairs && rc == 0; i++) {
 		for (uint32_t turn = 0; turn < GROUPS && rc == 0; turn++) {
 			bool idle = (turn + i) % GROUPS != 0;

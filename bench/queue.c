@@ -10,6 +10,7 @@
  *
  *   bench_queue [EVENTS] [MEMBERS] [none|key] [DIR]      1,000,000, 2, none, a folder of its own
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -192,7 +193,7 @@ int main(int argc, char **argv)
 	s.handed = calloc(s.events + 1, sizeof *s.handed);
 	if (dir == NULL || s.handed == NULL || s.events == 0 || members == 0 ||
 	    members > MEMBERS_MAX)
-		return fail("EVENTS and MEMBERS (1 to 16)", -1, NULL);
+		return fail("EVENTS and MEMBERS (1 to 16)", -EINVAL, NULL);
 	int rc = open_queue(&s, dir);
 	if (rc == 0)
 		rc = fill(&s);

@@ -10,6 +10,7 @@
  *
  *   bench_transaction [EVENTS] [OUTPUTS] [DIR]      200,000, 10, a folder of its own
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,7 +211,7 @@ int main(int argc, char **argv)
 		.outputs = argc > 2 ? strtoull(argv[2], NULL, 10) : 10,
 	};
 	if (b.events == 0 || b.outputs == 0 || b.outputs > 64)
-		return fail("EVENTS, and OUTPUTS (1 to 64)", -1, NULL);
+		return fail("EVENTS, and OUTPUTS (1 to 64)", -EINVAL, NULL);
 	const char *dir = argc > 3 ? argv[3] : mkdtemp(made);
 	if (dir == NULL)
 		return fail("no folder for the journal", -1, NULL);

@@ -90,6 +90,25 @@ Test(fan_out, each_subscription_retries_and_gives_up_by_its_own_limit)
 	cr_expect_eq(queue_lag(mail), 0);
 }
 
+/* A queue of dead letters has dead letters of its own. */
+Test(fan_out, what_dies_among_the_dead_letters_goes_to_theirs)
+{
+	const char *letters = "dead";
+	(void)fixture_topic(&queue_bed.f, "given-up", 1);
+	uint32_t bills = make_queue("bills", 2, "dead");
+	queue_bed.options.topics = &letters;
+	queue_bed.options.topic_count = 1;
+	uint32_t inspection = make_queue("inspection", 3, "given-up");
+	uint32_t last = fixture_subscription(&queue_bed.f, "archive", "given-up");
+	struct weir_member *billing = queue_join(bills, 1), *inspecting = queue_join(inspection, 1);
+	uint32_t billed[END - FIRST] = {0}, inspected[END - FIRST] = {0};
+	queue_publish(FIRST, END);
+	work_through(billing, 9, 2 + 2 + 1, billed);
+	work_through(inspecting, 8, 3 + 1, inspected);
+	expect_letters(last, inspection, 3, 8);
+	cr_expect_eq(queue_lag(inspection), 0);
+}
+
 /* ---- who waits ---- */
 
 struct waiter {
