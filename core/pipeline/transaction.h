@@ -44,6 +44,7 @@ struct wr_transaction_sent {
 	int32_t code;
 	uint32_t refused;
 	uint32_t version;
+	uint32_t subscription;
 	bool decided;
 	bool doomed; /* one that it builds on was refused, and its rows went back with that */
 };

@@ -157,6 +157,7 @@ static void decide(struct weir_member *m, const struct wr_reply *reply)
 		    reply->sequence >= sent->settle_count) {
 			sent->refused = (uint32_t)reply->sequence - sent->settle_count;
 			sent->version = reply->code == WEIR_E_CONFLICT ? reply->detail : 0;
+			sent->subscription = reply->code == WEIR_E_QUEUE_FULL ? reply->detail : 0;
 		}
 	}
 	WR_ASSERT(!taken || !sent->doomed);
@@ -261,6 +262,7 @@ static void tell(struct weir_member *m, int code, struct weir_transaction_outcom
 		.code = code,
 		.refused = sent->refused,
 		.version = sent->version,
+		.subscription = sent->subscription,
 		.sequence = sent->sequence,
 	};
 	t->part_first += sent->part_count;

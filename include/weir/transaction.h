@@ -59,13 +59,14 @@ WEIR_DECLS_BEGIN
 struct weir_transaction_outcome {
 	uint64_t ticket;
 	int code; /**< 0: it is in the log, at the level that was asked for. Else nothing of it is:
-	               WEIR_E_DUPLICATE, WEIR_E_CONFLICT, WEIR_E_FULL (no room for data: memory
-	               that a `block` subscription holds, a full disk; or versions of keys),
-	               WEIR_E_FENCED, WEIR_E_OUT_OF_SEQUENCE (one before it was refused). Or
-	               WEIR_E_FAILED, WEIR_E_POISONED: unknown */
+	               WEIR_E_DUPLICATE, WEIR_E_CONFLICT, WEIR_E_QUEUE_FULL, WEIR_E_FULL (no room
+	               for data: memory that a `block` subscription holds, a full disk; or versions
+	               of keys), WEIR_E_FENCED, WEIR_E_OUT_OF_SEQUENCE (one before it was refused).
+	               Or WEIR_E_FAILED, WEIR_E_POISONED: unknown */
 	uint32_t refused; /**< which output it was, from 0 in the order of weir_transaction_publish;
 	                       WEIR_TRANSACTION_NO_OUTPUT: none of them */
 	uint32_t version; /**< WEIR_E_CONFLICT: what the key has; UINT32_MAX: that or more */
+	uint32_t subscription; /**< WEIR_E_QUEUE_FULL: the queue that has no place, else 0 */
 	uint64_t sequence; /**< code 0: of the first output, the others follow; 0: it had none */
 };
 

@@ -131,6 +131,54 @@ Test(queue_refuses, who_published_is_told_which_queue_it_is)
 		  told.first_ticket == 2 && told.last_ticket == 2);
 }
 
+/* One output that has a place, and one that has none, behind an acknowledgement. */
+static struct weir_transaction_outcome transact(struct weir_member *member,
+						const struct weir_item *item, uint32_t full_topic)
+{
+	struct weir_transaction_outcome outcome = {.code = 1};
+	const uint32_t topics[] = {queue_bed.topic, full_topic};
+	uint64_t number = 9, ticket;
+	cr_assert_eq(weir_transaction_begin(member, 0, FIXTURE_LONG_NS), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct weir_event event = fixture_event(topics[i], NULL, &number);
+		cr_assert_eq(weir_transaction_publish(member, &event), 0);
+	}
+	cr_assert_eq(weir_transaction_ack(member, item), 0);
+	cr_assert_eq(weir_transaction_commit(member, &ticket), 0);
+	int rc = weir_transaction_wait(member, ticket, WEIR_LEVEL_DEFAULT, FIXTURE_LONG_NS,
+				       &outcome);
+	cr_expect_eq(rc, outcome.code);
+	return outcome;
+}
+
+Test(queue_refuses, a_transaction_is_told_which_queue_and_which_output)
+{
+	static const char *const topics[] = {"dead"};
+	struct weir_item item;
+	uint32_t queue = queue_make();
+	uint32_t reader = fixture_subscription(&queue_bed.f, "reader", "work");
+	queue_bed.options.name = "second";
+	queue_bed.options.topics = topics;
+	queue_bed.options.length_max = 1;
+	uint32_t second = queue_make();
+	struct weir_member *of_queue = queue_join(queue, 4);
+	struct weir_member *of_reader = fixture_member(&queue_bed.f, reader, NULL);
+	cr_assert_eq(publish_to(queue_bed.topic, 0), 0);
+	cr_assert_eq(publish_to(queue_bed.dead_topic, 0), 0);
+	cr_assert_eq(fixture_poll(of_reader, &item, 1, 1, false), 1);
+	struct weir_item taken = queue_next(of_queue);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct weir_member *member = i == 0 ? of_reader : of_queue;
+		struct weir_transaction_outcome outcome =
+			transact(member, i == 0 ? &item : &taken, queue_bed.dead_topic);
+		cr_expect_eq(outcome.code, WEIR_E_QUEUE_FULL, "%s", weir_error_name(outcome.code));
+		cr_expect_eq(outcome.subscription, second);
+		cr_expect_eq(outcome.refused, 1);
+	}
+	cr_expect_eq(queue_lag(queue), 1, "nothing of them is there, nothing acknowledged");
+	cr_expect_eq(queue_lag(reader), 1);
+}
+
 Test(queue_refuses, a_limit_by_bytes_is_passed_by_one_event_at_most)
 {
 	queue_bed.options.length_max = 0;
