@@ -201,6 +201,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "Keep rotated files until they are read."),
 	EVENT(SOURCE_MOVED, "source.moved", INFO,
 	      "A file that is followed was rotated or truncated.", "Nothing."),
+	EVENT(SOURCE_QUEUE_FULL, "source.queue_full", WARNING,
+	      "A queue that refuses what would make it too long was full, and a source waits for a "
+	      "place there.",
+	      "Nothing, if its members keep up; else give it more of them, or a larger limit."),
 	EVENT(SOURCE_UNENDED_LINE, "source.unended_line", WARNING,
 	      "A last line without a line feed is not published.", "End files with a line feed."),
 	EVENT(SOURCE_WAITS, "source.waits", WARNING,

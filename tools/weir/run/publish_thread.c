@@ -10,34 +10,10 @@
 
 #include "bench/harness.h"
 #include "tools/weir/lines.h"
-#include "tools/weir/run/event_of_line.h"
 #include "tools/weir/run/last_event.h"
-#include "tools/weir/run/source.h"
+#include "tools/weir/run/publishing.h"
 
-#define LOOK_NS (100 * RUN_MILLISECOND_NS)
-#define LOOK_EVERY 256u /* events between two looks at answers */
 #define BAD_LINES_TOLD 5u
-
-struct publishing {
-	struct run_publisher *own;
-	struct weir_producer *producer;
-	struct run_reader *reader;
-	struct run_event_maker maker;
-	uint64_t in_log;          /* events that were there when it was opened */
-	uint64_t in_log_sequence; /* of the last of them; 0: none, or not known */
-	uint64_t events;          /* seen so far: published or passed over */
-	uint64_t ticket;          /* of the last one */
-	uint64_t line;            /* its number in its file */
-	uint64_t in_hand;         /* 1: the last one was taken from a pipe, and not handed over */
-	uint64_t begun_ns;        /* the rate counts from here */
-	uint64_t rate;            /* by which it counts */
-	uint64_t paced_from;      /* events that were published before that */
-};
-
-static void add(wr_atomic_u64 *counter, uint64_t n)
-{
-	wr_store_relaxed(counter, wr_load_relaxed(counter) + n);
-}
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -46,27 +22,14 @@ static void look_at_place(void *context, const struct weir_item *item)
 	run_event_header(item, RUN_PLACE_HEADER, context, RUN_PLACE_BYTES);
 }
 
-static int open_producer(struct publishing *p)
+static int open_producer(struct run_publishing *p)
 {
 	struct run_publisher *own = p->own;
-	struct weir_producer_options options;
 	struct weir_producer_last last;
-	struct weir_problem problem = {0};
-	weir_producer_options_init(&options);
-	options.name = own->source->name;
-	options.block_timeout_ns = LOOK_NS;
-	int rc = weir_producer_open(own->pipeline, &options, &p->producer, &problem);
-	if (rc < 0) {
-		run_fault_set(&own->fault, rc, "%s",
-			      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
+	int rc = run_take_name(p, &last);
+	if (rc < 0)
 		return rc;
-	}
-	rc = weir_producer_last(p->producer, &last);
-	if (rc < 0) {
-		run_fault_set(&own->fault, rc, "%s", weir_strerror(rc));
-		return rc;
-	}
-	p->in_log = last.producer_sequence;
+	p->in_log = p->in_log_first = last.producer_sequence;
 	p->in_log_sequence = own->options->dir != NULL ? last.sequence : 0;
 	wr_store_relaxed(&own->resumed_events, p->in_log);
 	size_t line_bytes_max = p->maker.event_bytes_max;
@@ -97,10 +60,10 @@ static int open_producer(struct publishing *p)
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 /* 1: an event; 0: none; -code: it ends here. */
-static int take_line(struct publishing *p, const struct run_line *line)
+static int take_line(struct run_publishing *p, const struct run_line *line)
 {
 	struct run_publisher *own = p->own;
-	add(&own->read_lines, 1);
+	run_add(&own->read_lines, 1);
 	enum run_made made = run_event_of_line(&p->maker, line);
 	if (made != RUN_MADE_BAD)
 		return made == RUN_MADE_EVENT;
@@ -124,19 +87,22 @@ static int take_line(struct publishing *p, const struct run_line *line)
 }
 
 /* The next line that is an event. RUN_SOURCE_*, or -code. */
-static int next_event(struct publishing *p)
+static int next_event(struct run_publishing *p)
 {
-	struct run_line line;
 	for (;;) {
+		struct run_line line;
 		int rc = p->reader->ops->next(p->reader, &line, &p->own->fault);
+		/* What a queue refuses meanwhile does not wait for the next line. */
+		if (rc == RUN_SOURCE_IDLE && (rc = run_settle(p)) == RUN_SOURCE_LINE)
+			continue;
 		if (rc != RUN_SOURCE_LINE)
 			return rc;
 		rc = take_line(p, &line);
 		if (rc < 0)
 			return rc;
 		if (rc == 1) {
-			p->events++;
-			p->line = line.number;
+			p->made = ++p->events;
+			p->line = line;
 			return RUN_SOURCE_LINE;
 		}
 	}
@@ -158,7 +124,7 @@ static void compare(void *context, const struct weir_item *item)
 
 /* The last event that was passed over is the last one in the log: else others were, and what comes
  * next is not what came next. */
-static int check_last(struct publishing *p)
+static int check_last(struct run_publishing *p)
 {
 	struct comparison c = {.event = &p->maker.event};
 	struct run_publisher *own = p->own;
@@ -178,12 +144,12 @@ static int check_last(struct publishing *p)
 		"%s:%" PRIu64 ": event %" PRIu64 " of it is another one in the log: the file "
 		"was changed, or what the config takes of it. Put it back, or give the source "
 		"a new name: then all of the file is published",
-		p->reader->name, p->line, p->in_log);
+		p->reader->name, p->line.number, p->in_log);
 	return -ENODATA;
 }
 
 /* Events that are in the log: read again, and made again, so that their numbers are the same. */
-static int pass_over(struct publishing *p)
+static int pass_over(struct run_publishing *p)
 {
 	if (!p->reader->can_reread) {
 		p->events = p->in_log;
@@ -214,149 +180,25 @@ static int pass_over(struct publishing *p)
 
 /* ---- publishing ------------------------------------------------------------------------------ */
 
-/* A refusal is final: the numbers behind it are refused, too. */
-static int look(struct publishing *p)
+static int publish_all(struct run_publishing *p)
 {
-	struct weir_producer_progress progress;
-	struct run_publisher *own = p->own;
-	/* Answers that nobody takes would fill the room for them. */
-	(void)!weir_producer_poll_acks(p->producer);
-	weir_producer_progress(p->producer, &progress);
-	uint64_t done = own->options->dir != NULL ? progress.durable : progress.ordered;
-	wr_store_relaxed(&own->durable_events, done - progress.refused_count);
-	if (progress.refused_count == 0)
-		return 0;
-	run_fault_set(&own->fault, progress.first_refusal, "event %" PRIu64 " was refused: %s",
-		      p->in_log + progress.first_refused_ticket,
-		      weir_strerror(progress.first_refusal));
-	return progress.first_refusal;
-}
-
-/* Does a next run see this line again? What was taken from a pipe is gone from there: it is
- * published even when a signal has come. */
-static bool comes_again(const struct publishing *p)
-{
-	return p->reader->can_reread || p->reader->has_place;
-}
-
-/* As the rate says. RUN_SOURCE_LINE: now. */
-static int wait_for_turn(struct publishing *p)
-{
-	uint64_t rate = wr_load_relaxed(&p->own->rate_per_s);
-	uint64_t published = wr_load_relaxed(&p->own->published_events) - p->paced_from;
-	if (rate == 0)
-		return RUN_SOURCE_LINE;
-	if (rate != p->rate) {
-		/* A reload changed it: it counts from here. */
-		p->rate = rate;
-		p->paced_from += published;
-		published = 0;
-		p->begun_ns = bench_now_ns();
-	}
-	uint64_t due_ns = p->begun_ns + published / rate * RUN_SECOND_NS +
-			  published % rate * RUN_SECOND_NS / rate;
-	uint64_t now_ns = bench_now_ns();
-	/* A source that came late does not make up for all of it. */
-	if (now_ns > due_ns + RUN_SECOND_NS)
-		p->begun_ns += now_ns - due_ns;
-	if (now_ns >= due_ns || !run_signal_wait(&p->own->life->stop, due_ns - now_ns))
-		return RUN_SOURCE_LINE;
-	return comes_again(p) ? RUN_SOURCE_STOPPED : RUN_SOURCE_LINE;
-}
-
-/* Handed over, however long it takes; -EINTR: stopped before it was. */
-static int publish(struct publishing *p)
-{
-	for (;;) {
-		int rc = weir_publish(p->producer, &p->maker.event, &p->ticket);
-		if (rc == 0)
-			add(&p->own->published_events, 1);
-		if (rc != -ETIMEDOUT && rc != WEIR_E_AGAIN && rc != WEIR_E_NO_ROOM)
-			return rc;
-		const struct run_signal *end =
-			comes_again(p) ? &p->own->life->stop : &p->own->life->abort;
-		/* Where events are refused, a source waits: nobody else has this one. */
-		if (rc == WEIR_E_NO_ROOM)
-			(void)run_signal_wait(end, RUN_SECOND_NS / 100);
-		if (run_signal_is_raised(end))
-			return -EINTR;
-		rc = look(p);
-		if (rc < 0)
-			return rc;
-	}
-}
-
-static int publish_all(struct publishing *p)
-{
+	int rc = RUN_SOURCE_LINE;
 	p->begun_ns = bench_now_ns();
 	p->rate = wr_load_relaxed(&p->own->rate_per_s);
-	for (;;) {
-		int rc = next_event(p);
+	p->sent = p->events;
+	if (run_kept_init(&p->kept, p->events + 1) != 0)
+		return -ENOMEM;
+	p->reader->tells_idle = true;
+	while (rc == RUN_SOURCE_LINE) {
+		rc = run_make_room(p);
 		if (rc == RUN_SOURCE_LINE)
-			rc = wait_for_turn(p);
-		if (rc != RUN_SOURCE_LINE)
-			return rc;
-		if (p->reader->has_place)
-			run_event_add_header(&p->maker, RUN_PLACE_HEADER, p->reader->place);
-		rc = publish(p);
-		if (rc == -EINTR) {
-			p->in_hand = comes_again(p) ? 0 : 1;
-			return RUN_SOURCE_STOPPED;
-		}
-		if (rc == 0 && p->events % LOOK_EVERY == 0)
-			rc = look(p);
-		if (rc < 0) {
-			run_fault_set(&p->own->fault, rc, "%s:%" PRIu64 ": %s", p->reader->name,
-				      p->line, weir_strerror(rc));
-			return rc;
-		}
+			rc = next_event(p);
+		if (rc == RUN_SOURCE_LINE &&
+		    run_kept_add(&p->kept, &p->line, p->reader->place) != 0)
+			rc = -ENOMEM;
+		if (rc == RUN_SOURCE_LINE)
+			rc = run_hand_over(p);
 	}
-}
-
-/*
- * The run ends, and the log has not taken what was handed over last: it has no room, say. What is
- * read again is published by the next run, and so is no fault of the source's; what is gone from a
- * pipe is lost.
- */
-static int leave_held_back(struct publishing *p)
-{
-	struct run_publisher *own = p->own;
-	uint64_t left = wr_load_relaxed(&own->published_events) -
-			wr_load_relaxed(&own->durable_events) + p->in_hand;
-	if (!comes_again(p)) {
-		run_fault_set(&own->fault, -ETIMEDOUT,
-			      "%" PRIu64 " events of it are lost: the log did not take them before "
-			      "the run ended",
-			      left);
-		return -ETIMEDOUT;
-	}
-	lines_say(
-		WR_EVENT_SOURCE_HELD_BACK,
-		WR_FIELDS(wr_field_text("source", own->source->name), wr_field_u64("events", left)),
-		"source %s: %" PRIu64 " events of it are not in the log yet: the next run reads "
-		"them again",
-		own->source->name, left);
-	return 0;
-}
-
-/* Until what was handed over is at its level, or the run ends all the same. */
-static int wait_until_durable(struct publishing *p)
-{
-	enum weir_level level =
-		p->own->options->dir != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY;
-	int rc = 0;
-	if (p->ticket != 0)
-		do {
-			rc = weir_wait(p->producer, p->ticket, level, LOOK_NS);
-			int refused = look(p);
-			rc = refused < 0 ? refused : rc;
-		} while (rc == -ETIMEDOUT && !run_signal_is_raised(&p->own->life->abort));
-	if (rc == -ETIMEDOUT || (rc == 0 && p->in_hand > 0))
-		return leave_held_back(p);
-	if (rc < 0)
-		run_fault_set(&p->own->fault, rc, "what was published last did not get %s: %s",
-			      level == WEIR_LEVEL_DURABLE ? "durable" : "ordered",
-			      weir_strerror(rc));
 	return rc;
 }
 
@@ -365,9 +207,10 @@ static int wait_until_durable(struct publishing *p)
 static void *run(void *context)
 {
 	struct run_publisher *own = context;
-	struct publishing p = {.own = own,
-			       .maker = {.source = own->source,
-					 .event_bytes_max = run_event_bytes_max(own->options)}};
+	struct run_publishing p = {.own = own,
+				   .full_queue = UINT32_MAX,
+				   .maker = {.source = own->source,
+					     .event_bytes_max = run_event_bytes_max(own->options)}};
 	int rc = weir_topic_find(own->pipeline, own->source->topic, &p.maker.topic);
 	if (rc == 0)
 		rc = open_producer(&p);
@@ -377,11 +220,12 @@ static void *run(void *context)
 		rc = publish_all(&p);
 	own->is_stopped = rc == RUN_SOURCE_STOPPED;
 	/* Also behind a bad line: what was good before it is published. */
-	if (p.producer != NULL)
-		(void)wait_until_durable(&p);
+	if (p.producer != NULL && p.kept.lines != NULL)
+		run_finish(&p);
 	if (rc < 0)
 		run_fault_set(&own->fault, rc, "%s", weir_strerror(rc));
 	run_event_done(&p.maker);
+	run_kept_fini(&p.kept);
 	if (p.reader != NULL)
 		p.reader->ops->close(p.reader);
 	(void)weir_producer_close(p.producer, LOOK_NS);

@@ -35,6 +35,7 @@ struct run_publisher {
 	wr_atomic_u64 published_events;
 	wr_atomic_u64 durable_events; /* of those published by this run */
 	wr_atomic_u64 bad_lines;
+	wr_atomic_u64 full_waits;     /* times that a queue was full, and it waited */
 	wr_atomic_u64 resumed_events; /* in the log before */
 	wr_atomic_u32 has_ended;      /* release: everything below is as it stays */
 

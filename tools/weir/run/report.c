@@ -74,6 +74,9 @@ static void print_sources(const struct run *run, FILE *to)
 			cli_text_count(b, wr_load_relaxed(&p->published_events)),
 			cli_text_count(c, wr_load_relaxed(&p->bad_lines)),
 			cli_text_count(d, wr_load_relaxed(&p->resumed_events)), state_of(p));
+		if (wr_load_relaxed(&p->full_waits) > 0)
+			fprintf(to, "    it waited %s times for a queue that was full\n",
+				cli_text_count(a, wr_load_relaxed(&p->full_waits)));
 	}
 }
 
@@ -203,6 +206,7 @@ static void put_sources(struct json_out *j, const struct run *run)
 		json_u64(j, "durable", wr_load_relaxed(&p->durable_events));
 		json_u64(j, "bad_lines", wr_load_relaxed(&p->bad_lines));
 		json_u64(j, "resumed_from", wr_load_relaxed(&p->resumed_events));
+		json_u64(j, "full_waits", wr_load_relaxed(&p->full_waits));
 		json_i64(j, "cpu", seen_on(&p->thread));
 		json_close(j);
 	}

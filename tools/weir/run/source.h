@@ -22,6 +22,7 @@
 #define RUN_SOURCE_LINE 1    /* there is one */
 #define RUN_SOURCE_END 0     /* no more */
 #define RUN_SOURCE_STOPPED 2 /* `stop` was raised first */
+#define RUN_SOURCE_IDLE 3    /* none just now: who asks again waits for it */
 
 #define RUN_PLACE_BYTES 80
 #define RUN_PLACE_HEADER "weir-place"
@@ -30,6 +31,8 @@ struct run_reader {
 	const struct run_reader_ops *ops;
 	const struct run_life *life;
 	bool can_reread;
+	bool tells_idle; /* the asker's: he wants to know before a wait, once */
+	bool told_idle;
 	bool has_place;              /* `place` goes with each event, and brings the reader back */
 	const char *name;            /* what the line came from: "orders.jsonl", "stdin" */
 	char place[RUN_PLACE_BYTES]; /* behind the last line */

@@ -267,6 +267,7 @@ static int fill(struct follow *f, struct run_fault *fault)
 		run_line_added(&f->buffer, (size_t)n);
 		f->offset += (uint64_t)n;
 		f->grew_ns = bench_now_ns();
+		f->base.told_idle = false;
 		return RUN_SOURCE_LINE;
 	}
 	if (n < 0 && errno != EINTR && errno != EAGAIN) {
@@ -285,6 +286,10 @@ static int fill(struct follow *f, struct run_fault *fault)
 	    (run_rotation_has_writer(f->file) == 0 || bench_now_ns() - f->grew_ns >= QUIET_NS)) {
 		f->is_left = true;
 		return RUN_SOURCE_LINE;
+	}
+	if (f->base.tells_idle && !f->base.told_idle) {
+		f->base.told_idle = true;
+		return RUN_SOURCE_IDLE;
 	}
 	return run_signal_wait(&f->base.life->stop, LOOK_NS) ? RUN_SOURCE_STOPPED : RUN_SOURCE_LINE;
 }
@@ -310,7 +315,7 @@ static int follow_next(struct run_reader *reader, struct run_line *ret_line,
 			continue;
 		}
 		int rc = fill(f, fault);
-		if (rc < 0 || rc == RUN_SOURCE_STOPPED)
+		if (rc < 0 || rc == RUN_SOURCE_STOPPED || rc == RUN_SOURCE_IDLE)
 			return rc;
 		at_end = rc == RUN_SOURCE_END;
 	}

@@ -84,14 +84,21 @@ static int fill(struct lines *l, struct run_fault *fault)
 	size_t bytes;
 	char *room = run_line_room(&l->buffer, &bytes);
 	for (;;) {
-		if (poll(polls, 2, -1) < 0 && errno != EINTR)
+		bool tells = l->base.tells_idle && !l->base.told_idle;
+		int ready = poll(polls, 2, tells ? 0 : -1);
+		if (ready < 0 && errno != EINTR)
 			break;
+		if (ready == 0) {
+			l->base.told_idle = true;
+			return RUN_SOURCE_IDLE;
+		}
 		if (run_signal_is_raised(&l->base.life->stop)) {
 			say_what_is_left(l);
 			return RUN_SOURCE_STOPPED;
 		}
 		if (polls[0].revents == 0)
 			continue;
+		l->base.told_idle = false;
 		ssize_t n = read(l->file, room, bytes);
 		if (n > 0)
 			run_line_added(&l->buffer, (size_t)n);
