@@ -83,13 +83,18 @@ struct part {
 };
 
 /* What is known without a cell. */
-static inline __attribute__((always_inline)) struct part begin(struct walk *w, size_t along)
+static inline __attribute__((always_inline)) void begin(struct walk *w, size_t along)
 {
 	const struct wr_ends *e = w->ends;
 	if (WR_UNLIKELY(e->empty != 0))
 		w->take(w->context, e->empty);
 	if (WR_UNLIKELY(e->trunk_last != 0))
 		take_trunk(w, along);
+}
+
+static inline struct part part_behind(const struct walk *w, size_t along)
+{
+	const struct wr_ends *e = w->ends;
 	return (struct part){e->lengths_to[along],
 			     e->lengths_to[w->bytes < e->longest ? w->bytes : e->longest]};
 }
@@ -101,12 +106,53 @@ static inline uint64_t part_of(uint64_t set, struct part part)
 	return part.to <= WR_ENDS_SET_LAST ? set & ~(~0ull << part.to) : set;
 }
 
-static inline __attribute__((always_inline)) void
-look_up(struct walk *w, bool backwards, const struct wr_ends_cell *cell, struct part part,
-	void (*found)(struct walk *w, size_t count))
+/* Some of the cell's texts may be what it begins with: those that have a bit. */
+static inline void confirm_few(struct walk *w, const struct wr_ends_cell *cell, unsigned may,
+			       bool backwards)
 {
 	const struct wr_ends *e = w->ends;
-	uint64_t set = part_of(cell->lengths, part);
+	const uint32_t *numbers = &e->front.numbers[cell->first];
+	for (may &= ~(~0u << cell->text_count); may != 0; may &= may - 1) {
+		uint32_t number = numbers[__builtin_ctz(may)];
+		const struct wr_end *end = &e->ends[number];
+		if (end->count > w->bytes || end->inner != w->last || !is_same(w, end, backwards))
+			continue;
+		w->last = number + 1;
+		w->take(w->context, end->list);
+	}
+}
+
+static __attribute__((noinline)) void
+confirm_few_first(struct walk *w, const struct wr_ends_cell *cell, unsigned may)
+{
+	confirm_few(w, cell, may, false);
+}
+
+static __attribute__((noinline)) void
+confirm_few_last(struct walk *w, const struct wr_ends_cell *cell, unsigned may)
+{
+	confirm_few(w, cell, may, true);
+}
+
+static inline __attribute__((always_inline)) void look_up_few(struct walk *w, bool backwards,
+							      const struct wr_ends_cell *cell)
+{
+	unsigned may = wr_ends_ask_few(cell, backwards, w->text, w->bytes);
+	if (WR_LIKELY(may == 0))
+		return;
+	if (backwards)
+		confirm_few_last(w, cell, may);
+	else
+		confirm_few_first(w, cell, may);
+}
+
+/* Of many texts the cell says which lengths they have. */
+static inline __attribute__((always_inline)) void
+look_up_many(struct walk *w, bool backwards, const struct wr_ends_cell *cell, struct part part,
+	     void (*found)(struct walk *w, size_t count))
+{
+	const struct wr_ends *e = w->ends;
+	uint64_t set = part_of(cell->many.lengths, part);
 	if (set == 0)
 		return;
 	uint64_t head = wr_window_head(w->text, w->bytes, backwards);
@@ -118,10 +164,47 @@ look_up(struct walk *w, bool backwards, const struct wr_ends_cell *cell, struct 
 		}
 		uint64_t window = wr_ends_window(w->text, w->bytes, backwards, head, e->lengths[i]);
 		uint64_t hash = wr_window_hash(window, e->lengths[i]);
-		if (WR_UNLIKELY(wr_window_bits(cell->windows, hash) != 0) &&
+		if (WR_UNLIKELY(wr_window_bits(cell->many.windows[wr_ends_word(hash)], hash) !=
+				0) &&
 		    wr_window_has(&e->filter, hash) != 0)
 			found(w, e->lengths[i]);
 	}
+}
+
+static __attribute__((noinline)) void
+look_up_many_first(struct walk *w, const struct wr_ends_cell *cell, size_t along)
+{
+	look_up_many(w, false, cell, part_behind(w, along), confirm_first);
+}
+
+static __attribute__((noinline)) void
+look_up_many_last(struct walk *w, const struct wr_ends_cell *cell, size_t along)
+{
+	look_up_many(w, true, cell, part_behind(w, along), confirm_last);
+}
+
+static inline __attribute__((always_inline)) void
+look_up_in(struct walk *w, bool backwards, const struct wr_ends_cell *cell, size_t along)
+{
+	if (WR_LIKELY(!cell->is_many))
+		look_up_few(w, backwards, cell);
+	else if (backwards)
+		look_up_many_last(w, cell, along);
+	else
+		look_up_many_first(w, cell, along);
+}
+
+static __attribute__((noinline)) void look_up_shorts(struct walk *w, bool backwards, size_t along)
+{
+	look_up_in(w, backwards, &w->ends->front.shorts, along);
+}
+
+static inline __attribute__((always_inline)) void
+look_up(struct walk *w, bool backwards, const struct wr_ends_cell *cell, size_t along)
+{
+	if (wr_ends_may_be_short(&w->ends->front, w->text, w->bytes, backwards, along))
+		look_up_shorts(w, backwards, along);
+	look_up_in(w, backwards, cell, along);
 }
 
 void wr_ends_first_in(const struct wr_ends *ends, const struct wr_ends_cell *cell, size_t along,
@@ -130,18 +213,23 @@ void wr_ends_first_in(const struct wr_ends *ends, const struct wr_ends_cell *cel
 {
 	struct walk w = {
 		.ends = ends, .text = text, .bytes = bytes, .take = take, .context = context};
-	look_up(&w, false, cell, begin(&w, along), confirm_first);
+	begin(&w, along);
+	look_up(&w, false, cell, along);
 }
 
 /* A text that leaves the trunk where no text goes on needs no cell. */
-static inline __attribute__((always_inline)) void
-look_up_whole(struct walk *w, bool backwards, void (*found)(struct walk *w, size_t count))
+static inline __attribute__((always_inline)) void look_up_whole(struct walk *w, bool backwards)
 {
+	if (w->ends->is_few) {
+		look_up_few(w, backwards, w->ends->front.cells);
+		return;
+	}
 	size_t along = wr_ends_along(w->ends, w->text, w->bytes, backwards);
-	struct part part = begin(w, along);
+	begin(w, along);
+	struct part part = part_behind(w, along);
 	if (part.from < part.to)
 		look_up(w, backwards, wr_ends_cell_at(w->ends, w->text, w->bytes, backwards, along),
-			part, found);
+			along);
 }
 
 void wr_ends_first(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
@@ -149,7 +237,7 @@ void wr_ends_first(const struct wr_ends *ends, const uint8_t *text, size_t bytes
 {
 	struct walk w = {
 		.ends = ends, .text = text, .bytes = bytes, .take = take, .context = context};
-	look_up_whole(&w, false, confirm_first);
+	look_up_whole(&w, false);
 }
 
 void wr_ends_last(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
@@ -157,5 +245,5 @@ void wr_ends_last(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
 {
 	struct walk w = {
 		.ends = ends, .text = text, .bytes = bytes, .take = take, .context = context};
-	look_up_whole(&w, true, confirm_last);
+	look_up_whole(&w, true);
 }

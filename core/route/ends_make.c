@@ -131,6 +131,15 @@ static void find_trunk(struct wr_ends *e, size_t count)
 	e->trunk_bytes = depth;
 }
 
+/* SIZE_MAX: none is found there. */
+static size_t least_in_trunk(const struct wr_ends *e)
+{
+	uint32_t last = e->trunk_last;
+	while (last != 0 && e->ends[last - 1].inner != 0)
+		last = e->ends[last - 1].inner;
+	return e->empty != 0 ? 0 : last != 0 ? e->ends[last - 1].count : SIZE_MAX;
+}
+
 /* Which lengths there are. */
 static bool gather_lengths(struct wr_ends *e, struct wr_arena *arena, struct wr_arena *building,
 			   size_t count)
@@ -161,10 +170,9 @@ static bool gather_lengths(struct wr_ends *e, struct wr_arena *arena, struct wr_
 /* What is looked at while the front is made. */
 struct making {
 	struct wr_ends *ends;
-	uint32_t *alongs;  /* of each text: how far it goes along with the trunk */
-	uint32_t *numbers; /* of texts: all */
-	size_t count;      /* of them */
-	uint32_t *sample;  /* of texts: some */
+	uint32_t *alongs; /* of each text: how far it goes along with the trunk */
+	size_t count;
+	uint32_t *sample; /* of texts: some */
 	size_t sample_count;
 };
 
@@ -175,48 +183,40 @@ static uint64_t set_of(const struct wr_ends *e, const struct wr_end *end)
 	return 1ull << (number < WR_ENDS_SET_LAST ? number : WR_ENDS_SET_LAST);
 }
 
-/* Of one that does not end before its place. */
-static struct wr_ends_cell *cell_of(const struct wr_ends_front *front, const struct wr_end *end,
-				    size_t along)
+/* Where the text ends: those that do not reach their place are in no cell. */
+enum where { IN_THE_TRUNK, BEFORE_ITS_PLACE, IN_ITS_CELL };
+
+static enum where where_is(const struct making *m, size_t behind, uint32_t number)
 {
-	size_t place = along + front->behind;
+	size_t count = m->ends->ends[number].count, along = m->alongs[number];
+	return count == along           ? IN_THE_TRUNK
+	       : count < along + behind ? BEFORE_ITS_PLACE
+					: IN_ITS_CELL;
+}
+
+/* The number of a text's cell. */
+static size_t cell_of(const struct making *m, const struct wr_ends_front *front, uint32_t number)
+{
+	const struct wr_end *end = &m->ends->ends[number];
+	size_t place = m->alongs[number] + front->behind;
 	uint64_t head = wr_window_head(end->bytes, end->count, false);
-	return wr_ends_cell_of(front, wr_ends_window(end->bytes, end->count, false, head, place),
-			       place);
+	return wr_ends_cell_number(
+		front, wr_ends_window(end->bytes, end->count, false, head, place), place);
 }
 
-/* Those that end in the trunk are in none. */
-static void fill(const struct making *m, struct wr_ends_front *front, const uint32_t *numbers,
-		 size_t count)
-{
-	struct wr_ends_cell all = {0};
-	for (unsigned pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < count; i++) {
-			const struct wr_end *end = &m->ends->ends[numbers[i]];
-			size_t along = m->alongs[numbers[i]];
-			bool is_short = end->count < along + front->behind;
-			if (end->count == along || is_short != (pass == 0))
-				continue;
-			struct wr_ends_cell *cell = is_short ? &all : cell_of(front, end, along);
-			uint64_t window = wr_window_last(end->bytes, end->count);
-			cell->lengths |= set_of(m->ends, end);
-			cell->windows |= wr_window_bits_of(wr_window_hash(window, end->count));
-		}
-		for (size_t i = 0; pass == 0 && i <= front->mask; i++)
-			front->cells[i] = all;
-	}
-}
-
-/* Lengths that would be asked of, for the texts of the sample. */
-static uint64_t cost_of(const struct making *m, const struct wr_ends_front *front)
+/* Lengths that would be asked of, for the texts of the sample. `sets`: of each cell. */
+static uint64_t cost_of(const struct making *m, const struct wr_ends_front *front, uint64_t *sets)
 {
 	uint64_t cost = 0;
-	for (size_t i = 0; i < m->sample_count; i++) {
-		const struct wr_end *end = &m->ends->ends[m->sample[i]];
-		size_t along = m->alongs[m->sample[i]];
-		if (end->count >= along + front->behind)
-			cost += (uint64_t)__builtin_popcountll(cell_of(front, end, along)->lengths);
-	}
+	memset(sets, 0, (front->mask + 1) * sizeof *sets);
+	for (size_t i = 0; i < m->sample_count; i++)
+		if (where_is(m, front->behind, m->sample[i]) == IN_ITS_CELL)
+			sets[cell_of(m, front, m->sample[i])] |=
+				set_of(m->ends, &m->ends->ends[m->sample[i]]);
+	for (size_t i = 0; i < m->sample_count; i++)
+		if (where_is(m, front->behind, m->sample[i]) == IN_ITS_CELL)
+			cost += (uint64_t)__builtin_popcountll(
+				sets[cell_of(m, front, m->sample[i])]);
 	return cost;
 }
 
@@ -226,14 +226,12 @@ static bool gather(struct making *m, struct wr_arena *building)
 	const struct wr_ends *e = m->ends;
 	size_t step = m->count > SAMPLE_TEXTS ? m->count / (SAMPLE_TEXTS / SAMPLE_RUN) : SAMPLE_RUN;
 	m->alongs = wr_arena_take(building, m->count, sizeof *m->alongs);
-	m->numbers = wr_arena_take(building, m->count, sizeof *m->numbers);
 	m->sample = wr_arena_take(building, m->count, sizeof *m->sample);
-	if (m->alongs == NULL || m->numbers == NULL || m->sample == NULL)
+	if (m->alongs == NULL || m->sample == NULL)
 		return false;
 	for (size_t i = 0; i < m->count; i++) {
 		const struct wr_end *end = &e->ends[i];
 		m->alongs[i] = (uint32_t)wr_ends_along(e, end->bytes, end->count, false);
-		m->numbers[i] = (uint32_t)i;
 		if (i % step < SAMPLE_RUN && end->count > m->alongs[i])
 			m->sample[m->sample_count++] = (uint32_t)i;
 	}
@@ -249,15 +247,14 @@ static bool choose_place(const struct making *m, struct wr_arena *building, size
 	struct wr_ends_front front = {.mask = wr_power_of_two_above(m->sample_count / 2 + 1) - 1};
 	size_t ends_at[PLACES] = {0}, shorter = 0;
 	uint64_t least = UINT64_MAX;
-	front.cells = wr_arena_take(building, front.mask + 1, sizeof *front.cells);
-	if (front.cells == NULL)
+	uint64_t *sets = wr_arena_take(building, front.mask + 1, sizeof *sets);
+	if (sets == NULL)
 		return false;
 	for (size_t i = 0; i < m->count; i++)
 		if (m->ends->ends[i].count - m->alongs[i] < PLACES)
 			ends_at[m->ends->ends[i].count - m->alongs[i]]++;
 	for (front.behind = 1; front.behind < PLACES && shorter <= SHORTER_MAX; front.behind++) {
-		fill(m, &front, m->sample, m->sample_count);
-		uint64_t cost = cost_of(m, &front);
+		uint64_t cost = cost_of(m, &front, sets);
 		shorter += ends_at[front.behind];
 		if (cost >= least)
 			continue;
@@ -267,22 +264,125 @@ static bool choose_place(const struct making *m, struct wr_arena *building, size
 	return true;
 }
 
+/* ---- cells ---- */
+
+static void add_to_many(const struct making *m, struct wr_ends_cell *cell, uint32_t number)
+{
+	const struct wr_end *end = &m->ends->ends[number];
+	uint64_t hash = wr_window_hash(wr_window_last(end->bytes, end->count), end->count);
+	cell->many.lengths |= set_of(m->ends, end);
+	cell->many.windows[wr_ends_word(hash)] |= wr_window_bits_of(hash);
+}
+
+static void add_to_few(const struct making *m, struct wr_ends_cell *cell, uint32_t number)
+{
+	const struct wr_end *end = &m->ends->ends[number];
+	unsigned at = cell->text_count++;
+	cell->few.tails[at] = wr_ends_tail(end->bytes, end->count, false, end->count);
+	cell->few.counts[at] = (uint8_t)end->count;
+	m->ends->front.numbers[cell->first + at] = number;
+}
+
+/* In the order of texts: those that one begins with are before it. */
+static void add(const struct making *m, struct wr_ends_cell *cell, uint32_t number)
+{
+	if (cell->is_many)
+		add_to_many(m, cell, number);
+	else
+		add_to_few(m, cell, number);
+}
+
+/* What a text takes of a cell's room. */
+static uint32_t room_of(const struct wr_end *end)
+{
+	return end->count >= WR_ENDS_TAIL_BYTES && end->count <= WR_ENDS_FEW_BYTES_MAX
+		       ? 1
+		       : WR_ENDS_FEW + 1;
+}
+
+/* An empty one. `*first`: of the numbers that are free. */
+static struct wr_ends_cell cell_for(uint32_t room, uint32_t *first)
+{
+	struct wr_ends_cell cell = {.is_many = room > WR_ENDS_FEW, .first = *first};
+	for (unsigned i = 0; !cell.is_many && i < WR_ENDS_FEW; i++)
+		cell.few.counts[i] = UINT8_MAX;
+	*first += cell.is_many ? 0 : room;
+	return cell;
+}
+
+/* `rooms`: that each cell has to have. */
+static void fill(const struct making *m, struct wr_ends_front *front, uint32_t *rooms)
+{
+	uint32_t short_room = 0, first = 0;
+	for (uint32_t i = 0; i < m->count; i++) {
+		enum where where = where_is(m, front->behind, i);
+		front->has_texts = front->has_texts || where != IN_THE_TRUNK;
+		if (where == IN_ITS_CELL)
+			rooms[cell_of(m, front, i)] += room_of(&m->ends->ends[i]);
+		else if (where == BEFORE_ITS_PLACE)
+			short_room += room_of(&m->ends->ends[i]);
+	}
+	front->shorts = cell_for(short_room, &first);
+	for (size_t i = 0; i <= front->mask; i++)
+		front->cells[i] = cell_for(rooms[i], &first);
+	for (uint32_t i = 0; i < m->count; i++) {
+		enum where where = where_is(m, front->behind, i);
+		if (where == IN_ITS_CELL) {
+			add(m, &front->cells[cell_of(m, front, i)], i);
+		} else if (where == BEFORE_ITS_PLACE) {
+			front->short_firsts |= 1ull << m->ends->ends[i].bytes[m->alongs[i]] % 64;
+			add(m, &front->shorts, i);
+		}
+	}
+}
+
+/* Aligned, so that each is in one line. */
+static bool take_cells(struct wr_ends_front *front, struct wr_arena *arena, size_t count,
+		       size_t text_count)
+{
+	uint8_t *cells = wr_arena_take(arena, (count + 1) * sizeof *front->cells, 1);
+	front->numbers = wr_arena_take(arena, text_count, sizeof *front->numbers);
+	if (cells == NULL || front->numbers == NULL)
+		return false;
+	cells += (0 - (uintptr_t)cells) % sizeof *front->cells;
+	front->cells = (struct wr_ends_cell *)(void *)cells;
+	front->mask = count - 1;
+	return true;
+}
+
 static bool make_front(struct wr_ends *e, struct wr_arena *arena, struct wr_arena *building,
 		       size_t count)
 {
 	struct wr_ends_front *front = &e->front;
 	struct making m = {.ends = e, .count = count};
-	size_t cell_count = (size_t)wr_power_of_two_above(count / 2 + 1);
-	if (!gather(&m, building) || !choose_place(&m, building, &front->behind))
+	size_t cell_count = (size_t)wr_power_of_two_above(count + 1);
+	uint32_t *rooms = wr_arena_take(building, cell_count, sizeof *rooms);
+	if (rooms == NULL || !gather(&m, building) || !choose_place(&m, building, &front->behind))
 		return false;
-	/* Aligned, so that each is in one line. */
-	uint8_t *cells = wr_arena_take(arena, (cell_count + 1) * sizeof *front->cells, 1);
-	if (cells == NULL)
+	if (!take_cells(front, arena, cell_count, count))
 		return false;
-	cells += (0 - (uintptr_t)cells) % sizeof *front->cells;
-	front->cells = (struct wr_ends_cell *)(void *)cells;
-	front->mask = cell_count - 1;
-	fill(&m, front, m.numbers, count);
+	fill(&m, front, rooms);
+	return true;
+}
+
+/* May all be in one cell? */
+static bool are_few(const struct wr_ends *e, size_t count)
+{
+	uint32_t room = e->empty != 0 ? WR_ENDS_FEW + 1 : 0;
+	for (size_t i = 0; i < count && room <= WR_ENDS_FEW; i++)
+		room += room_of(&e->ends[i]);
+	return room <= WR_ENDS_FEW;
+}
+
+static bool make_few(struct wr_ends *e, struct wr_arena *arena, size_t count)
+{
+	struct making m = {.ends = e, .count = count};
+	uint32_t first = 0;
+	if (!take_cells(&e->front, arena, 1, count))
+		return false;
+	e->front.cells[0] = cell_for((uint32_t)count, &first);
+	for (uint32_t i = 0; i < count; i++)
+		add_to_few(&m, &e->front.cells[0], i);
 	return true;
 }
 
@@ -314,7 +414,11 @@ bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_aren
 		place(ends, kept++);
 	}
 	ends->texts = NULL;
+	ends->is_few = are_few(ends, kept);
+	if (ends->is_few)
+		return make_few(ends, arena, kept);
 	find_trunk(ends, kept);
+	ends->trunk_least = least_in_trunk(ends);
 	return gather_lengths(ends, arena, building, kept) &&
 	       make_front(ends, arena, building, kept);
 }
@@ -322,6 +426,8 @@ bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_aren
 void wr_ends_note(struct wr_ends *ends, const uint8_t *text, size_t bytes, uint64_t hash)
 {
 	size_t along;
+	if (ends->is_few)
+		return;
 	struct wr_ends_cell *cell = wr_ends_ask(ends, text, bytes, false, &along);
 	cell->whole[hash >> 27 & 1] |= wr_window_bits_of(hash);
 }

@@ -12,7 +12,6 @@
 
 #define COST_RANGE 2u
 #define COST_ANY (1u << 20)
-#define LARGE_BYTES (1u << 20)
 
 /* ---- which door ---- */
 
@@ -347,7 +346,6 @@ int wr_matcher_finish(struct weir_matcher *m)
 	good = good && settle_lists(m, members);
 	for (size_t i = 0; i < m->path_count && good; i++)
 		good = finish_path(m, &m->paths[i]);
-	m->is_large = m->arena.taken_bytes > LARGE_BYTES;
 	return good && move_equals(m) && list_children(m) && !m->arena.failed &&
 			       wr_table_settle(&m->table, &m->arena)
 		       ? 0

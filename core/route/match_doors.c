@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An event's values at the doors of a matcher: each is looked up where it is found. */
+/* An event's values at the doors of a matcher: they are looked up when all of them are found. */
 #include <math.h>
 
 #include "core/route/case_fold.h"
@@ -98,15 +98,11 @@ static void open_case(struct weir_match *m, uint32_t number, const struct wr_val
 	open_ends(m, number, WR_DOOR_SUFFIX_CASE, lower, v->text_bytes);
 }
 
-/* But those of prefixes. `is_likely`: the text itself may be one of the path's. */
-static inline __attribute__((always_inline)) void open_text(struct weir_match *m, uint32_t number,
-							    const struct wr_value *v, uint64_t hash,
-							    bool is_likely)
+/* What few paths have: suffixes, case, addresses. */
+static __attribute__((noinline)) void open_other_text(struct weir_match *m, uint32_t number,
+						      const struct wr_value *v)
 {
-	const struct wr_path *path = &m->matcher->paths[number];
-	uint32_t doors = path->doors;
-	if (path->texts.words != NULL && is_likely && wr_window_has(&path->texts, hash))
-		open_equal_text(m, number, v, hash);
+	uint32_t doors = m->matcher->paths[number].doors;
 	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
 	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
 		      1u << WR_DOOR_SUFFIX_CASE)) != 0)
@@ -115,86 +111,126 @@ static inline __attribute__((always_inline)) void open_text(struct weir_match *m
 		open_address(m, number, v);
 }
 
-static void open_asked_text(struct weir_match *m, const struct wr_match_asked *asked,
-			    const struct wr_value *v)
+#define OTHER_TEXT_DOORS                                                                           \
+	(1u << WR_DOOR_SUFFIX | 1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |            \
+	 1u << WR_DOOR_SUFFIX_CASE | 1u << WR_DOOR_ADDRESS | 1u << WR_DOOR_BLOCK)
+
+/* A value whose look-up is begun: the first line that it needs was sent for. */
+struct asked {
+	const struct wr_ends_cell *cell; /* of a text, where there are prefixes */
+	uint64_t key;                    /* of a text its window's hash, of a number its order */
+	size_t along;                    /* a text, with the trunk of prefixes */
+};
+
+static inline __attribute__((always_inline)) void ask_text(struct weir_match *m,
+							   const struct wr_path *path,
+							   const struct wr_match_value *v,
+							   struct asked *asked)
 {
-	const struct wr_ends *beginnings = m->matcher->paths[asked->path].ends[WR_DOOR_PREFIX];
-	bool is_likely = true;
-	if (beginnings != NULL) {
-		wr_ends_first_in(beginnings, asked->cell, asked->along, v->text, v->text_bytes,
-				 take_list, m);
-		is_likely = wr_ends_may_be_noted(asked->cell, asked->key) != 0;
+	const struct wr_ends *beginnings = path->ends[WR_DOOR_PREFIX];
+	const uint8_t *text = v->value.text;
+	size_t bytes = v->value.text_bytes;
+	uint64_t hash = wr_window_hash(wr_window_last(text, bytes), bytes);
+	m->paths[v->path].seen |= wr_seen_hash(hash);
+	asked->key = hash;
+	if (beginnings != NULL && !beginnings->is_few) {
+		asked->cell = wr_ends_ask(beginnings, text, bytes, false, &asked->along);
+		__builtin_prefetch(asked->cell);
+	} else if (path->texts.words != NULL) {
+		__builtin_prefetch(&path->texts.words[hash >> 40 & path->texts.mask]);
 	}
-	open_text(m, asked->path, v, asked->key, is_likely);
 }
 
-static inline __attribute__((always_inline)) void open_number(struct weir_match *m, uint32_t number,
-							      uint64_t order)
+static inline __attribute__((always_inline)) void ask_number(struct weir_match *m,
+							     const struct wr_path *path,
+							     const struct wr_match_value *v,
+							     struct asked *asked)
 {
-	const struct wr_path *path = &m->matcher->paths[number];
-	uint64_t hash = wr_number_hash(order);
+	uint64_t order = wr_number_order(v->value.number);
+	m->paths[v->path].seen |= wr_seen_hash(wr_number_hash(order));
+	asked->key = order;
+	if (path->ranges.count > 0)
+		__builtin_prefetch(wr_ranges_line(&path->ranges, order));
+}
+
+/* `may_be_there`: the text itself among the path's. */
+static inline __attribute__((always_inline)) void open_text(struct weir_match *m,
+							    const struct wr_path *path,
+							    const struct wr_match_value *v,
+							    const struct asked *asked)
+{
+	const struct wr_ends *beginnings = path->ends[WR_DOOR_PREFIX];
+	bool may_be_there = path->texts.words != NULL;
+	if (beginnings != NULL && !beginnings->is_few) {
+		if (wr_ends_may_begin(beginnings, asked->cell, asked->along, v->value.text,
+				      v->value.text_bytes))
+			wr_ends_first_in(beginnings, asked->cell, asked->along, v->value.text,
+					 v->value.text_bytes, take_list, m);
+		may_be_there = wr_ends_may_be_noted(asked->cell, asked->key) != 0;
+	} else {
+		if (beginnings != NULL && wr_ends_ask_few(beginnings->front.cells, false,
+							  v->value.text, v->value.text_bytes) != 0)
+			wr_ends_first(beginnings, v->value.text, v->value.text_bytes, take_list, m);
+	}
+	if (may_be_there && wr_window_has(&path->texts, asked->key))
+		open_equal_text(m, v->path, &v->value, asked->key);
+	if ((path->doors & OTHER_TEXT_DOORS) != 0)
+		open_other_text(m, v->path, &v->value);
+}
+
+static inline __attribute__((always_inline)) void open_number(struct weir_match *m,
+							      const struct wr_path *path,
+							      const struct wr_match_value *v,
+							      const struct asked *asked)
+{
+	uint64_t order = asked->key, hash = wr_number_hash(order);
 	uint64_t may =
 		path->ranges.count > 0 ? wr_ranges_ask(&path->ranges, order) : WR_RANGES_HAS_NUMBER;
 	if (WR_LIKELY(may == 0))
 		return;
 	if ((may & WR_RANGES_HAS_NUMBER) != 0 && path->numbers.words != NULL &&
 	    wr_window_has(&path->numbers, hash))
-		open_equal_number(m, number, order, hash);
+		open_equal_number(m, v->path, order, hash);
 	if ((may & WR_RANGES_HAS_RANGE) != 0)
 		for (uint32_t node = wr_ranges_find(&path->ranges, order); node != 0;
 		     node = path->ranges.nodes[node].up)
 			wr_match_open_list(m, path->ranges.nodes[node].list);
 }
 
-void wr_match_open_doors(struct weir_match *m)
-{
-	for (uint32_t i = 0; i < m->asked_count; i++) {
-		const struct wr_match_asked *asked = &m->asked[i];
-		const struct wr_value *v = &m->values[asked->value].value;
-		if (v->kind == WR_VALUE_TEXT)
-			open_asked_text(m, asked, v);
-		else
-			open_number(m, asked->path, asked->key);
-	}
-	m->asked_count = 0;
-}
+#define AT_ONCE 32u
 
 /*
- * The doors of the last value that was taken are opened when more are found, or all are read, and
- * until then the line comes.
+ * In two steps, between which lines come: what is behind 100,000 rules is in no near cache, and
+ * where all is near the steps cost nothing.
  */
-static inline void ask_later(struct weir_match *m, const struct wr_match_asked *asked)
+static void open_some(struct weir_match *m, const struct wr_match_value *values, uint32_t count)
 {
-	m->asked[m->asked_count++] = *asked;
-	if (m->asked_count == WR_MATCH_ASKED_MAX)
-		wr_match_open_doors(m);
-}
-
-static __attribute__((noinline)) void ask_text(struct weir_match *m, uint32_t number,
-					       const struct wr_value *v, uint64_t hash)
-{
-	const struct wr_path *path = &m->matcher->paths[number];
-	const struct wr_ends *beginnings = path->ends[WR_DOOR_PREFIX];
-	struct wr_match_asked asked = {.key = hash, .value = m->value_count - 1, .path = number};
-	size_t along;
-	if (beginnings != NULL) {
-		asked.cell = wr_ends_ask(beginnings, v->text, v->text_bytes, false, &along);
-		asked.along = (uint32_t)along;
-		__builtin_prefetch(asked.cell);
-	} else if (path->texts.words != NULL) {
-		__builtin_prefetch(&path->texts.words[hash >> 40 & path->texts.mask]);
+	const struct wr_path *paths = m->matcher->paths;
+	struct asked asked[AT_ONCE];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wr_match_value *v = &values[i];
+		if (v->value.kind == WR_VALUE_TEXT)
+			ask_text(m, &paths[v->path], v, &asked[i]);
+		else if (v->value.kind == WR_VALUE_NUMBER)
+			ask_number(m, &paths[v->path], v, &asked[i]);
 	}
-	ask_later(m, &asked);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wr_match_value *v = &values[i];
+		if (v->value.kind == WR_VALUE_TEXT)
+			open_text(m, &paths[v->path], v, &asked[i]);
+		else if (v->value.kind == WR_VALUE_NUMBER && isfinite(v->value.number))
+			open_number(m, &paths[v->path], v, &asked[i]);
+	}
 }
 
-static __attribute__((noinline)) void ask_number(struct weir_match *m, uint32_t number,
-						 uint64_t order)
+void wr_match_open_doors(struct weir_match *m)
 {
-	const struct wr_path *path = &m->matcher->paths[number];
-	struct wr_match_asked asked = {.key = order, .value = m->value_count - 1, .path = number};
-	if (path->ranges.count > 0)
-		__builtin_prefetch(wr_ranges_line(&path->ranges, order));
-	ask_later(m, &asked);
+	while (m->opened_count < m->value_count) {
+		uint32_t from = m->opened_count, count = m->value_count - from;
+		count = count < AT_ONCE ? count : AT_ONCE;
+		open_some(m, &m->values[from], count);
+		m->opened_count += count;
+	}
 }
 
 void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value *value,
@@ -210,35 +246,19 @@ void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value 
 	bool is_first = state->event != m->event;
 	if (is_first)
 		*state = (struct wr_path_state){.event = m->event};
-	*v = (struct wr_match_value){*value, context, state->first};
+	*v = (struct wr_match_value){*value, context, state->first, number};
 	state->first = m->value_count;
-	if (is_first)
+	if (is_first && path->any != 0)
 		wr_match_open_list(m, path->any);
-	if (value->kind == WR_VALUE_TEXT) {
-		uint64_t window = wr_window_last(value->text, value->text_bytes);
-		uint64_t hash = wr_window_hash(window, value->text_bytes);
-		state->seen |= wr_seen_hash(hash);
-		if (m->matcher->is_large) {
-			ask_text(m, number, value, hash);
-			return;
-		}
-		if (path->ends[WR_DOOR_PREFIX] != NULL)
-			wr_ends_first(path->ends[WR_DOOR_PREFIX], value->text, value->text_bytes,
-				      take_list, m);
-		open_text(m, number, value, hash, true);
-	} else if (value->kind != WR_VALUE_NUMBER) {
-		uint8_t literal = (uint8_t)value->kind;
-		state->seen |= wr_seen_literal(value->kind);
-		if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
-			open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
-	} else if (isfinite(value->number)) {
-		uint64_t order = wr_number_order(value->number);
-		state->seen |= wr_seen_hash(wr_number_hash(order));
-		if (m->matcher->is_large)
-			ask_number(m, number, order);
-		else
-			open_number(m, number, order);
-	} else {
-		state->seen = UINT64_MAX; /* it is compared by its digits */
+	if (value->kind == WR_VALUE_TEXT)
+		return;
+	if (value->kind == WR_VALUE_NUMBER) {
+		if (!isfinite(value->number))
+			state->seen = UINT64_MAX; /* it is compared by its digits */
+		return;
 	}
+	uint8_t literal = (uint8_t)value->kind;
+	state->seen |= wr_seen_literal(value->kind);
+	if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
+		open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
 }

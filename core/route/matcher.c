@@ -197,7 +197,7 @@ void weir_match_destroy(struct weir_match *match)
 static void next_event(struct weir_match *m)
 {
 	const struct wr_match_rooms *r = &m->rooms;
-	m->open_count = m->value_count = m->asked_count = m->array_count = 0;
+	m->open_count = m->value_count = m->opened_count = m->array_count = 0;
 	m->context_count = 1;
 	m->texts_bytes = 0;
 	m->rule_count = 0;
@@ -400,7 +400,8 @@ static int decide_list(struct weir_match *m, const struct wr_member *member, boo
 static void forget_payload(struct weir_match *m, size_t rule_count)
 {
 	m->rule_count = rule_count;
-	m->asked_count = m->open_count = 0;
+	m->opened_count = m->value_count;
+	m->open_count = 0;
 }
 
 int weir_match_run(struct weir_match *match, const struct weir_routed *event, uint32_t *ret_rules,

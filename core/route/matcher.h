@@ -146,7 +146,6 @@ struct weir_matcher {
 	size_t node_count, node_room;
 	struct wr_path *paths;
 	size_t path_count, path_room;
-	bool is_large; /* what it looks values up in does not lie in the first cache */
 	struct wr_rule_leaf *leaves;
 	size_t leaf_count, leaf_room;
 	struct wr_branch *branches;
@@ -216,6 +215,7 @@ struct wr_match_value {
 	struct wr_value value;
 	uint32_t context;
 	uint32_t next; /* of the same path, + 1 */
+	uint32_t path;
 };
 
 /* Of a path, in the event in hand. */
@@ -224,17 +224,6 @@ struct wr_path_state {
 	uint32_t event; /* another one: it has none */
 	uint32_t first; /* of its values, + 1 */
 };
-
-/* A value whose look-up is begun: the first line that it needs was sent for. */
-struct wr_match_asked {
-	const struct wr_ends_cell *cell; /* of a text, where there are prefixes */
-	uint64_t key;                    /* of a text its window's hash, of a number its order */
-	uint32_t value;
-	uint32_t path;
-	uint32_t along; /* a text, with the trunk of prefixes */
-};
-
-#define WR_MATCH_ASKED_MAX 32u
 
 /* Of a leaf, in the event in hand. */
 enum wr_leaf_holds {
@@ -272,7 +261,7 @@ struct weir_match {
 
 	struct wr_match_value *values;
 	uint32_t value_count;
-	uint32_t asked_count;
+	uint32_t opened_count; /* of values: those whose doors are open */
 	struct wr_context *contexts;
 	uint32_t context_count;
 	uint32_t array_count;
@@ -288,8 +277,6 @@ struct weir_match {
 	uint32_t *rules; /* the caller's */
 	size_t rules_max;
 	size_t rule_count;
-
-	struct wr_match_asked asked[WR_MATCH_ASKED_MAX]; /* values whose doors are not open yet */
 };
 
 #define WR_MATCH_UNKNOWN (1u << 31)
@@ -301,7 +288,7 @@ static inline uint32_t wr_match_value_max(const struct weir_match *m)
 	return (uint32_t)(m->payload_bytes_max / 2) + 520u;
 }
 
-/* A value of the path was found: opens its doors, in a large matcher with those of others. */
+/* A value of the path was found: its doors are opened with those of others. */
 void wr_match_take(struct weir_match *m, uint32_t path, const struct wr_value *value,
 		   uint32_t context);
 /* Opens the doors of all that were taken. */

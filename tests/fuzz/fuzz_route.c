@@ -65,8 +65,6 @@ static void match(const struct weir_filter *filter, const struct weir_routed *ev
 		abort();
 	int together = weir_match_run(one, event, rules, 2);
 	WR_ASSERT(together <= 1 && (together <= 0 || rules[0] == 1));
-	matcher->is_large = true; /* looks values up later */
-	WR_ASSERT(weir_match_run(one, event, rules, 2) == together);
 	if (alone >= 0 && together >= 0 && weir_filter_kind_of(filter) != WEIR_FILTER_SNS_BODY)
 		WR_ASSERT(alone == together);
 	weir_match_destroy(one);
