@@ -116,6 +116,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	EVENT(RECOVERY_TRIMMED, "recovery.trimmed", WARNING,
 	      "Recovery took away a tail that was never acknowledged.",
 	      "Nothing: it is what a crash leaves. Look why the process died."),
+	EVENT(REDRIVE_ROOM, "redrive.room", INFO,
+	      "Subscriptions of jobs over dead letters are on record: room was made for them, "
+	      "beside `subscriptions_max` and `outstanding_max`.",
+	      "Nothing."),
 	EVENT(RELOAD_DONE, "reload.done", INFO, "The config was read again.", "Nothing."),
 	EVENT(RELOAD_LEFT, "reload.left", WARNING,
 	      "A key of the config differs, and stays as it was until a restart.",

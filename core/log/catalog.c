@@ -57,6 +57,7 @@ void wr_catalog_reset(struct wr_catalog *c)
 	wr_store_relaxed(&c->growths, 0u);
 	wr_store_relaxed(&c->row_count, 0u);
 	wr_store_relaxed(&c->next_tag, (uint64_t)WR_TAG_CONTROL + 1);
+	c->loaded_count = c->loaded_jobs = 0;
 	for (uint32_t i = 0; i < c->limits.partitions_max; i++) {
 		wr_store_relaxed(&c->cells[i].events, 0u);
 		wr_store_relaxed(&c->cells[i].bytes, 0u);
@@ -89,6 +90,28 @@ bool wr_catalog_find_subscription(struct wr_catalog *c, const char *name, size_t
 		}
 	}
 	return false;
+}
+
+bool wr_catalog_is_redrive(struct wr_catalog *c, const void *name, size_t name_bytes,
+			   const uint32_t *topics, uint32_t topic_count)
+{
+	const size_t prefix_bytes = sizeof WR_REDRIVE_PREFIX - 1;
+	const struct wr_topic *t = &c->topics[topics[0]];
+	return topic_count == 1 && name_bytes == prefix_bytes + t->name_bytes &&
+	       memcmp(name, WR_REDRIVE_PREFIX, prefix_bytes) == 0 &&
+	       memcmp((const char *)name + prefix_bytes, t->name, t->name_bytes) == 0;
+}
+
+uint32_t wr_catalog_redrive_count(struct wr_catalog *c)
+{
+	uint32_t subscriptions = wr_catalog_subscription_count(c), count = 0;
+	for (uint32_t i = 0; i < subscriptions; i++) {
+		const struct wr_subscription *s = &c->subscriptions[i];
+		count += wr_catalog_is_redrive(c, s->name, s->name_bytes, s->topics, s->topic_count)
+				 ? 1
+				 : 0;
+	}
+	return count;
 }
 
 /* Appends a topic; the limits were checked. */
@@ -438,7 +461,9 @@ static int load_topic(struct wr_catalog *c, struct wr_cursor *in, struct wr_undo
 	return in->failed ? WEIR_E_CORRUPT : 0;
 }
 
-static int load_subscription(struct wr_catalog *c, struct wr_cursor *in, struct wr_undo *undo)
+/* WEIR_E_FULL: there is no place for it, and `fits` is false from then on. */
+static int load_subscription(struct wr_catalog *c, struct wr_cursor *in, struct wr_undo *undo,
+			     bool fits)
 {
 	struct wr_control_subscription def = {0};
 	uint32_t name_bytes = wr_take_u32(in);
@@ -454,7 +479,10 @@ static int load_subscription(struct wr_catalog *c, struct wr_cursor *in, struct 
 	uint32_t row_count = rows_of(c, def.topics, def.topic_count);
 	if (in->failed || row_count == 0)
 		return WEIR_E_CORRUPT;
-	if (wr_load_relaxed(&c->subscription_count) >= c->limits.subscriptions_max ||
+	c->loaded_count++;
+	c->loaded_jobs +=
+		wr_catalog_is_redrive(c, name, name_bytes, def.topics, def.topic_count) ? 1 : 0;
+	if (!fits || wr_load_relaxed(&c->subscription_count) >= c->limits.subscriptions_max ||
 	    row_count > c->limits.rows_max - wr_load_relaxed(&c->row_count))
 		return WEIR_E_FULL;
 	uint64_t id = wr_load_relaxed(&c->subscription_count);
@@ -478,11 +506,16 @@ int wr_catalog_load(struct wr_catalog *c, uint32_t version, const uint8_t *bytes
 		if (rc != 0)
 			return rc;
 	}
+	bool fits = true;
+	c->loaded_count = c->loaded_jobs = 0;
 	for (uint32_t i = 0; i < subscription_count; i++) {
-		int rc = load_subscription(c, &in, &none);
-		if (rc != 0)
+		int rc = load_subscription(c, &in, &none, fits);
+		if (rc != 0 && rc != WEIR_E_FULL)
 			return rc;
+		fits = fits && rc == 0;
 	}
+	if (!fits)
+		return WEIR_E_FULL;
 	wr_store_relaxed(&c->next_tag, next_tag);
 	return in.failed || in.left_bytes != 0 ? WEIR_E_CORRUPT : 0;
 }

@@ -81,8 +81,14 @@ struct wr_catalog {
 	wr_atomic_u64 row_count;
 	wr_atomic_u64 next_tag;
 	wr_atomic_u64 growths; /* B2: of all topics: who follows them looks at this one */
+	/* Of the checkpoint that was loaded last, also where it did not fit: subscriptions, and
+	 * those of them that are of jobs over dead letters. */
+	uint32_t loaded_count, loaded_jobs;
 	struct wr_catalog_limits limits;
 };
+
+/* What a job over the dead letters of a topic calls its subscription: this, and the topic. */
+#define WR_REDRIVE_PREFIX "dlq."
 
 /* Tag 0 marks control records that belong to no subscription. */
 #define WR_TAG_CONTROL 0u
@@ -109,6 +115,12 @@ int wr_catalog_subscription(struct wr_catalog *c, struct wr_undo *undo,
  * WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (more than it was made for), -EINVAL (fewer, or no multiple).
  */
 int wr_catalog_grow(struct wr_catalog *c, uint32_t topic, uint32_t partitions, uint64_t seq);
+
+/* Whether a subscription of that name over these topics, which exist, is of a job over dead
+ * letters; and how many there are. */
+bool wr_catalog_is_redrive(struct wr_catalog *c, const void *name, size_t name_bytes,
+			   const uint32_t *topics, uint32_t topic_count);
+uint32_t wr_catalog_redrive_count(struct wr_catalog *c);
 
 /* How many partitions are in force now: the writer's own number, a moment old for others. */
 static inline uint32_t wr_topic_in_force(const struct wr_topic *t)

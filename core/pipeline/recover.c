@@ -27,6 +27,35 @@ static const char *short_catalog(struct weir_pipeline *p, bool subscription)
 		       : "partitions_max";
 }
 
+/* Subscriptions on record, and those of jobs among them: whether the program has planned the others
+ * and there is room for the jobs'. 0, or -EINVAL. */
+static int check_room(struct feed *feed, uint32_t count, uint32_t jobs)
+{
+	struct wr_redrive_room *room = feed->pipeline->host.redrive_room;
+	if (room == NULL)
+		return 0;
+	bool is_planned =
+		count - jobs <= feed->pipeline->options.subscriptions_max - room->subscriptions;
+	if (is_planned && jobs <= room->subscriptions)
+		return 0;
+	if (is_planned)
+		room->subscriptions = jobs;
+	return table_is_short(feed, "subscriptions_max");
+}
+
+/* Of the record of a subscription, with the answer to it. */
+static int check_subscription(struct feed *feed, const struct wr_record_view *view, int rc)
+{
+	struct wr_catalog *c = &feed->pipeline->tables.catalog;
+	struct wr_control_subscription def;
+	bool is_more = rc == WEIR_E_FULL && wr_control_subscription_read(view, &def);
+	uint32_t jobs = wr_catalog_redrive_count(c);
+	if (is_more &&
+	    wr_catalog_is_redrive(c, view->key, view->head->key_bytes, def.topics, def.topic_count))
+		jobs++;
+	return check_room(feed, wr_catalog_subscription_count(c) + (is_more ? 1 : 0), jobs);
+}
+
 /* A subscription that is made with a filter for which there is no room. */
 static bool lacks_filter_bytes(struct weir_pipeline *p, const struct wr_record_view *view)
 {
@@ -71,6 +100,13 @@ static int feed_section(void *context, uint32_t module, uint32_t version, uint32
 	struct feed *feed = context;
 	struct weir_pipeline *p = feed->pipeline;
 	int rc = wr_tables_load(&p->tables, module, version, part, bytes, length_bytes);
+	/* Unless it is topics that are too many: those come first. */
+	if (module == WR_SECTION_CATALOG && (rc == 0 || rc == WEIR_E_FULL)) {
+		struct wr_catalog *c = &p->tables.catalog;
+		int short_rc = check_room(feed, c->loaded_count, c->loaded_jobs);
+		if (short_rc != 0)
+			return short_rc;
+	}
 	if (rc != WEIR_E_FULL)
 		return rc;
 	if (module == WR_SECTION_PRODUCERS)
@@ -108,6 +144,11 @@ static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t tim
 	(void)epoch;
 	p->tables.now_us = time_us;
 	int rc = wr_decide(&p->tables, &none, view, seq, true, &decision);
+	if (view->head->kind == WR_KIND_SUBSCRIPTION && (rc == 0 || rc == WEIR_E_FULL)) {
+		int short_rc = check_subscription(feed, view, rc);
+		if (short_rc != 0)
+			return short_rc;
+	}
 	if (rc != WEIR_E_FULL)
 		return rc;
 	if (view->head->kind == WR_KIND_PRODUCER)

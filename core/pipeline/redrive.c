@@ -11,15 +11,12 @@
 #include "core/pipeline/redrive.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "core/base/deadline.h"
 #include "core/pipeline/erase.h"
 
 #define LEFT_MAX_DEFAULT 1024u
-#define NAME_PREFIX "dlq."
 #define LOOK_NS 1000000u
-#define OUTSTANDING_MAX 4096u
 #define SECOND_NS 1000000000u
 
 void weir_redrive_options_init(struct weir_redrive_options *options)
@@ -58,37 +55,6 @@ static int check(struct weir_pipeline *p, const struct weir_redrive_options *o,
 		return wr_problem_set(problem, -EINVAL, "to_topic",
 				      "the dead letters themselves: they would be no further");
 	return 0;
-}
-
-/* Of the topic's subscription. False: it is too long. */
-static bool name_of(struct weir_pipeline *p, uint32_t topic, char name[WR_NAME_BYTES_MAX + 1])
-{
-	int bytes = snprintf(name, WR_NAME_BYTES_MAX + 1, NAME_PREFIX "%s",
-			     p->tables.catalog.topics[topic].name);
-	return bytes > 0 && bytes <= (int)WR_NAME_BYTES_MAX;
-}
-
-/* Made by the first job. It leaves most places to those whose events are worked on. */
-static int find_subscription(struct weir_pipeline *p, uint32_t topic, uint32_t *ret_id,
-			     struct weir_problem *problem)
-{
-	struct weir_subscription_options o;
-	const char *topic_name = p->tables.catalog.topics[topic].name;
-	char name[WR_NAME_BYTES_MAX + 1];
-	if (!name_of(p, topic, name))
-		return wr_problem_set(problem, -EINVAL, "dead_letters",
-				      "the topic's name is too long: 196 bytes at most");
-	weir_subscription_options_init(&o);
-	o.name = name;
-	o.topics = &topic_name;
-	o.topic_count = 1;
-	o.order = WEIR_ORDER_NONE;
-	o.single_active = true;
-	o.outstanding_max = (uint32_t)wr_min_u64(OUTSTANDING_MAX,
-						 wr_max_u64(p->options.outstanding_max / 4, 1));
-	o.lease_ns = WR_LEASE_NS_MAX;
-	o.retry_delay_min_ns = o.retry_delay_max_ns = 0;
-	return weir_subscription_create(p, &o, ret_id, problem);
 }
 
 static int join(struct weir_redrive *r, uint32_t subscription, struct weir_problem *problem)
@@ -153,7 +119,8 @@ int weir_redrive_open(struct weir_pipeline *p, const struct weir_redrive_options
 	if (rc == 0)
 		rc = check(p, o, reterr_problem);
 	if (rc == 0)
-		rc = find_subscription(p, o->dead_letters, &subscription, reterr_problem);
+		rc = wr_redrive_subscription(p, o->dead_letters, o->adopt, &subscription,
+					     reterr_problem);
 	if (rc != 0)
 		return rc;
 	struct weir_redrive *r = make(p, o);
@@ -405,20 +372,4 @@ int weir_redrive_close(struct weir_redrive *r, uint64_t timeout_ns)
 	destroy(r);
 	/* A lease that ran out meanwhile takes back nothing that was done. */
 	return rc != 0 && rc != WEIR_E_FENCED ? rc : left;
-}
-
-int weir_letter_waits(struct weir_pipeline *p, uint32_t dead_letters, uint64_t sequence,
-		      bool *ret_waits)
-{
-	char name[WR_NAME_BYTES_MAX + 1];
-	struct wr_outstanding *o = &p->tables.outstanding;
-	uint32_t id;
-	if (!p->options.manual) /* the tables are the writer's, which is the caller's thread then */
-		return -EINVAL;
-	if (dead_letters >= wr_catalog_topic_count(&p->tables.catalog))
-		return WEIR_E_UNKNOWN_NAME;
-	*ret_waits = !name_of(p, dead_letters, name) || weir_subscription_find(p, name, &id) != 0 ||
-		     sequence >= o->lists[id].frontier ||
-		     wr_outstanding_find(o, id, sequence) != NULL;
-	return 0;
 }

@@ -5,6 +5,7 @@
  *
  *   redrive.c         the job: which letters, how fast, until when
  *   redrive_record.c  the run, and what became of it
+ *   redrive_letters.c the subscription, and what is with a letter
  *
  * Thread: whoever steps it, as any member.
  */
@@ -50,6 +51,10 @@ struct weir_redrive {
 	uint32_t sent_count;
 };
 
+/* The subscription over a topic's letters, found or made. WEIR_E_UNKNOWN_NAME: nobody here names
+ * the topic as dead letters, and it is not to be adopted. */
+int wr_redrive_subscription(struct weir_pipeline *p, uint32_t topic, bool adopt, uint32_t *ret_id,
+			    struct weir_problem *problem);
 /* What is to be done with a letter of this origin. */
 enum wr_redrive_way wr_redrive_way(const struct weir_redrive *r, const struct weir_origin *origin);
 /* The way for one that is not parked any more. */

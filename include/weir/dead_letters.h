@@ -30,8 +30,13 @@
  *
  * Which letters are handled is the progress of a shared subscription over the dead-letter topic,
  * "dlq." and its name, made by the first job. From then on letters are kept from retention until
- * they are handled: open a job once when the topic is made, if none may be lost. Letters that a job
- * looked at and left count in the pipeline's outstanding_max: 4096 at most, and a quarter of it.
+ * they are handled: open a job once when the subscription has its dead letters, if none may be
+ * lost.
+ *
+ * What jobs leave keeps no program from opening, and takes no place from it: an open that finds
+ * such subscriptions on record has room for them beside subscriptions_max, and beside
+ * outstanding_max for 4096 letters of each that a job looked at and left (log_fn: redrive.room).
+ * The first job itself takes a place of the program's that has the journal open.
  */
 #ifndef WEIR_DEAD_LETTERS_H
 #define WEIR_DEAD_LETTERS_H
@@ -85,6 +90,10 @@ struct weir_redrive_options {
 	bool (*letter_fn)(void *context, const struct weir_item *letter,
 			  const struct weir_origin *origin);
 	void *context;
+	/** The topic is taken for one of dead letters though no subscription of this pipeline names
+	 *  it as its own, and no job was ever over it. A job over a topic of other events would
+	 *  hold all of them from retention, for good. */
+	bool adopt;
 };
 
 struct weir_redrive_progress {
@@ -111,7 +120,8 @@ WEIR_API void weir_redrive_options_init(struct weir_redrive_options *options);
  * Thread:    any but weir's own. Blocks: for a commit, the first time. Allocates: the job, its
  *            buffers and a member's.
  * @param ret_redrive  closed by weir_redrive_close(), before the pipeline is
- * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), -EBUSY (there is a job), WEIR_E_FULL
+ * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic; or it has nobody's dead letters: `adopt`),
+ *         -EBUSY (there is a job), WEIR_E_FULL
  *         (subscriptions_max or members_max), -ENOMEM, WEIR_E_AGAIN (on one of weir's threads),
  *         WEIR_E_CLOSED, WEIR_E_FAILED
  */
@@ -153,6 +163,25 @@ WEIR_API void weir_redrive_progress(const struct weir_redrive *redrive,
  *         WEIR_E_FAILED
  */
 WEIR_API int weir_redrive_close(struct weir_redrive *redrive, uint64_t timeout_ns);
+
+enum weir_letter_state {
+	WEIR_LETTER_HANDLED = 0, /**< it was redriven or purged */
+	WEIR_LETTER_WAITS = 1,   /**< a redrive would publish a copy of it */
+	WEIR_LETTER_PARKED = 2,  /**< so is its event now, with its key: a redrive has that go on */
+};
+
+/**
+ * What is with a letter: for lists, which a job would hold as it looks at them.
+ *
+ * Thread:    the one that steps a `manual` pipeline. Blocks: never. Allocates: never.
+ * @param sequence   of an event in that topic, as a poll or weir_journal_inspect() tells it
+ * @param origin     that it has, weir_item_origin()
+ * @return 0, or as weir_letter_waits()
+ */
+WEIR_API WEIR_MUST_CHECK int weir_letter_state(struct weir_pipeline *pipeline,
+					       uint32_t dead_letters, uint64_t sequence,
+					       const struct weir_origin *origin,
+					       enum weir_letter_state *ret_state);
 
 /**
  * Whether a letter is still to be handled: for lists, which a job would hold as it looks at them.

@@ -207,7 +207,8 @@ struct weir_options {
 	                               6 of /proc/PID/coredump_filter */
 
 	/* Limits: what has a slot, a table entry or a pin reserved. They may change from open to
-	 * open; a journal that holds more than they allow is refused, and not touched. */
+	 * open; a journal that holds more than they allow is refused, and not touched. (What jobs
+	 * over dead letters left is beside them: dead_letters.h.) */
 	uint32_t producers_max;        /**< open at once, default 16 */
 	uint32_t members_max;          /**< joined at once, replays that are open too; default 16 */
 	uint32_t topics_max;           /**< ever made, default 64 */

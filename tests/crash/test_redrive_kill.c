@@ -99,6 +99,7 @@ static int live(uint32_t dead, bool to_the_end)
 	fixture_open(&f);
 	weir_redrive_options_init(&options);
 	options.dead_letters = dead;
+	options.adopt = true;
 	options.per_second = to_the_end ? 0 : 4000;
 	fixture_need(weir_redrive_open(f.pipeline, &options, &job, &problem) == 0, problem.text);
 	do {
@@ -186,6 +187,8 @@ int main(void)
 		 2 * LETTERS);
 	uint32_t wrong = wrong_copies();
 	tap_check(wrong == 0, "each letter has one copy where it came from: %u have not", wrong);
+	/* As many as the program has, and none for the job's: its opens are no worse for that. */
+	f.options.subscriptions_max = 2;
 	fixture_open(&f);
 	wrong = wrong_parked();
 	tap_check(wrong == 0, "what was parked comes once, the dead one first: %u do not", wrong);

@@ -28,7 +28,7 @@
 
 /* One command line a process: the tables point here. */
 static struct {
-	bool json, hex, to_json, all, dry_run;
+	bool json, hex, to_json, all, dry_run, force;
 	uint64_t reason, first, last, count, rate;
 	const char *subscription, *key, *into;
 	struct owned_limits limits;
@@ -74,6 +74,12 @@ static struct {
 		.help = "say what would be done, and do nothing"                                   \
 	}
 
+#define FORCE                                                                                      \
+	{                                                                                          \
+		.name = "force", .type = CLI_FLAG, .target = &choices.force,                       \
+		.help = "also a topic that holds no letters: those to come are kept"               \
+	}
+
 static const struct cli_option ls_options[] = {
 	WHICH,
 	{.name = "all",
@@ -106,6 +112,7 @@ static const struct cli_option redrive_options[] = {
 	 .help = "there instead of where each came from"},
 	{.name = "rate", .type = CLI_RATE, .target = &choices.rate, .help = "letters a second"},
 	DRY_RUN,
+	FORCE,
 	OWNED_OPTIONS(choices.limits),
 	CLI_OPTION_JSON(&choices.json),
 };
@@ -114,6 +121,7 @@ static const struct cli_option purge_options[] = {
 	WHICH,
 	{.name = "all", .type = CLI_FLAG, .target = &choices.all, .help = "all of them"},
 	DRY_RUN,
+	FORCE,
 	OWNED_OPTIONS(choices.limits),
 	CLI_OPTION_JSON(&choices.json),
 };
@@ -169,7 +177,10 @@ struct dlq {
 	struct dlq_print print;
 	struct scan_progress progress;
 	uint64_t found, damaged;
+	uint64_t parked;          /* of those found */
+	uint64_t letters, others; /* events of the topic that are such, and those that are not */
 	bool prints;
+	bool looks_for_one; /* letter, whichever it is */
 };
 
 static int not_found(const char *what, const char *name)
@@ -224,16 +235,16 @@ static int see_segment(void *context, const struct weir_journal_segment *segment
 }
 
 static void print_letter(struct dlq *d, const struct weir_item *letter,
-			 const struct weir_origin *origin)
+			 const struct weir_origin *origin, enum weir_letter_state state)
 {
 	struct json_out j;
 	scan_progress_clear(&d->progress);
 	if (!choices.json) {
-		dlq_print_letter(&d->print, stdout, letter, origin);
+		dlq_print_letter(&d->print, stdout, letter, origin, state);
 		return;
 	}
 	json_begin(&j, stdout, d->print.whole ? JSON_PRETTY : JSON_LINE);
-	dlq_json_letter(&d->print, &j, letter, origin);
+	dlq_json_letter(&d->print, &j, letter, origin, state);
 	(void)json_end(&j);
 }
 
@@ -242,21 +253,31 @@ static int see_event(struct dlq *d, const struct weir_journal_events *events, si
 	const struct weir_item *item = &events->items[index];
 	struct weir_journal_event event;
 	struct weir_origin origin;
-	bool waits = true;
-	if (item->topic != d->topic || !weir_item_origin(item, &origin) ||
-	    !dlq_matches(&d->filter, item, &origin))
+	enum weir_letter_state state;
+	if (item->topic != d->topic)
 		return 0;
-	if (!d->print.whole &&
-	    weir_letter_waits(d->pipeline, d->topic, item->sequence, &waits) != 0)
+	/* What a redrive brought back, or a binding copied, is none; what that could not transform
+	 * is seen, and left by jobs. */
+	bool has_origin = weir_item_origin(item, &origin) && origin.topic != d->topic;
+	bool is_letter = has_origin && !origin.bound;
+	bool is_shown = is_letter || (has_origin && origin.untransformed && d->prints);
+	d->letters += is_letter || is_shown ? 1 : 0;
+	d->others += is_letter || is_shown ? 0 : 1;
+	if (is_letter && d->looks_for_one)
+		return STOP;
+	if (!is_shown || !dlq_matches(&d->filter, item, &origin))
+		return 0;
+	if (weir_letter_state(d->pipeline, d->topic, item->sequence, &origin, &state) != 0)
 		return 0;
 	/* `purge --all` means all that wait. */
-	if (!waits && !(choices.all && d->prints))
+	if (state == WEIR_LETTER_HANDLED && !d->print.whole && !(choices.all && d->prints))
 		return 0;
 	d->found++;
+	d->parked += state == WEIR_LETTER_PARKED ? 1 : 0;
 	weir_journal_event_read(events, index, &event);
 	payload_json_make(&d->print.state.json, &event);
 	if (d->prints)
-		print_letter(d, item, &origin);
+		print_letter(d, item, &origin, state);
 	return choices.count != 0 && d->found >= choices.count ? STOP : 0;
 }
 
@@ -289,12 +310,20 @@ static int look(struct dlq *d)
 	return d->damaged > 0 ? CLI_EXIT_DAMAGE : CLI_GO_ON;
 }
 
-static int run_ls(struct dlq *d)
+static bool holds_others_only(const struct dlq *d)
+{
+	return d->letters == 0 && d->others > 0;
+}
+
+static int run_ls(struct dlq *d, const char *topic)
 {
 	d->prints = true;
 	int code = look(d);
 	if (!choices.json && code == CLI_GO_ON)
 		printf("%llu letters\n", (unsigned long long)d->found);
+	/* Perhaps another one was meant. A range may have left them out. */
+	if (code == CLI_GO_ON && choices.first == 0 && holds_others_only(d))
+		fprintf(stderr, "weir: topic \"%s\" holds events and no dead letter\n", topic);
 	return code == CLI_GO_ON ? CLI_EXIT_OK : code;
 }
 
@@ -337,17 +366,51 @@ static void report(const struct weir_redrive_progress *progress)
 	(void)json_end(&j);
 }
 
-static int run_job(struct dlq *d, enum weir_redrive_action action)
+/* What a job would do. */
+static int run_dry(struct dlq *d, enum weir_redrive_action action)
+{
+	struct weir_redrive_progress progress = {.done = true};
+	int code = look(d);
+	uint64_t in_place = d->into == UINT32_MAX ? d->parked : 0;
+	progress.looked = progress.matched = d->found;
+	if (action == WEIR_REDRIVE_PURGE) {
+		progress.purged = d->found;
+	} else {
+		progress.in_place = in_place;
+		progress.copied = d->found - in_place;
+	}
+	report(&progress);
+	return code == CLI_GO_ON ? CLI_EXIT_OK : code;
+}
+
+/*
+ * Nobody who has the journal open here names dead letters: whether a topic is one of them is told
+ * by a job that was over it, or by the letters that it holds. CLI_GO_ON: it is; CLI_EXIT_OK: it is
+ * empty, and nothing is to be done with it; or what was told to stderr.
+ */
+static int is_of_letters(struct dlq *d, const char *topic)
+{
+	struct dlq probe = {
+		.dir = d->dir, .pipeline = d->pipeline, .topic = d->topic, .looks_for_one = true};
+	int code = look(&probe);
+	if (code != CLI_GO_ON)
+		return code;
+	if (!holds_others_only(&probe))
+		return probe.letters > 0 ? CLI_GO_ON : CLI_EXIT_OK;
+	fprintf(stderr,
+		"weir: topic \"%s\" holds events and no dead letter: a job over it would keep them "
+		"from retention for good; is it another topic, or --force?\n",
+		topic);
+	return CLI_EXIT_NOT_FOUND;
+}
+
+static int run_job(struct dlq *d, enum weir_redrive_action action, const char *topic)
 {
 	struct weir_redrive_options options;
 	struct weir_redrive_progress progress = {.done = true};
 	struct weir_problem problem = {0};
-	if (choices.dry_run) {
-		int code = look(d);
-		progress.looked = progress.matched = d->found;
-		report(&progress);
-		return code == CLI_GO_ON ? CLI_EXIT_OK : code;
-	}
+	if (choices.dry_run)
+		return run_dry(d, action);
 	weir_redrive_options_init(&options);
 	options.dead_letters = d->topic;
 	options.action = action;
@@ -362,7 +425,19 @@ static int run_job(struct dlq *d, enum weir_redrive_action action)
 	options.first_sequence = d->filter.first_sequence;
 	options.end_sequence =
 		d->filter.last_sequence != UINT64_MAX ? d->filter.last_sequence + 1 : UINT64_MAX;
+	options.adopt = choices.force;
 	int rc = dlq_job_run(d->pipeline, &options, &progress, &problem);
+	if (rc == WEIR_E_UNKNOWN_NAME) {
+		int code = is_of_letters(d, topic);
+		if (code == CLI_EXIT_OK) {
+			progress.done = true;
+			report(&progress);
+		}
+		if (code != CLI_GO_ON)
+			return code;
+		options.adopt = true;
+		rc = dlq_job_run(d->pipeline, &options, &progress, &problem);
+	}
 	report(&progress);
 	if (rc == -EINTR)
 		return INTERRUPT_EXIT;
@@ -406,10 +481,10 @@ static int run(const struct cli_command *command, int which, char **arguments)
 		d.print.pipeline = d.pipeline;
 		code = find_names(&d, arguments[1]);
 		if (code == CLI_GO_ON)
-			code = which == LS      ? run_ls(&d)
+			code = which == LS      ? run_ls(&d, arguments[1])
 			       : which == SHOW  ? run_show(&d)
-			       : which == PURGE ? run_job(&d, WEIR_REDRIVE_PURGE)
-						: run_job(&d, WEIR_REDRIVE);
+			       : which == PURGE ? run_job(&d, WEIR_REDRIVE_PURGE, arguments[1])
+						: run_job(&d, WEIR_REDRIVE, arguments[1]);
 		code = owned_close(d.pipeline, d.dir, code);
 	}
 	free(d.key);

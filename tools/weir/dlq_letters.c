@@ -18,10 +18,21 @@ bool dlq_matches(const struct dlq_filter *f, const struct weir_item *letter,
 
 const char *dlq_cause(const struct weir_origin *origin)
 {
-	return origin->by_verdict   ? "rejected"
-	       : origin->expired    ? "expired"
-	       : origin->overflowed ? "maxlen"
-				    : "attempts";
+	return origin->by_verdict      ? "rejected"
+	       : origin->expired       ? "expired"
+	       : origin->overflowed    ? "maxlen"
+	       : origin->untransformed ? "untransformed"
+	       : origin->unrouted      ? "unrouted"
+				       : "attempts";
+}
+
+const char *dlq_state(const struct weir_origin *origin, enum weir_letter_state state)
+{
+	if (origin->bound)
+		return "left";
+	return state == WEIR_LETTER_PARKED  ? "parked"
+	       : state == WEIR_LETTER_WAITS ? "waits"
+					    : "handled";
 }
 
 static const char *topic_name(struct weir_pipeline *p, uint32_t id)
@@ -56,7 +67,7 @@ static void print_rest(const struct dlq_print *print, FILE *to, const struct wei
 }
 
 void dlq_print_letter(struct dlq_print *print, FILE *to, const struct weir_item *letter,
-		      const struct weir_origin *o)
+		      const struct weir_origin *o, enum weir_letter_state state)
 {
 	fprintf(to, "%llu", (unsigned long long)letter->sequence);
 	journal_print_time(&print->state, to, o->last_failed_us);
@@ -72,7 +83,7 @@ void dlq_print_letter(struct dlq_print *print, FILE *to, const struct weir_item 
 		fputc(' ', to);
 		journal_print_bytes(to, o->text, o->text_bytes, false);
 	}
-	fputs(o->parked ? " parked\n" : "\n", to);
+	fprintf(to, " %s\n", dlq_state(o, state));
 	if (print->whole)
 		print_rest(print, to, letter);
 }
@@ -97,7 +108,8 @@ static void json_rest(const struct dlq_print *print, struct json_out *j,
 }
 
 void dlq_json_letter(const struct dlq_print *print, struct json_out *j,
-		     const struct weir_item *letter, const struct weir_origin *o)
+		     const struct weir_item *letter, const struct weir_origin *o,
+		     enum weir_letter_state state)
 {
 	json_object(j, NULL);
 	json_u64(j, "sequence", letter->sequence);
@@ -114,7 +126,8 @@ void dlq_json_letter(const struct dlq_print *print, struct json_out *j,
 	json_text_n(j, "text", o->text, o->text_bytes);
 	journal_json_time(j, "first_failed", o->first_failed_us);
 	journal_json_time(j, "last_failed", o->last_failed_us);
-	json_bool(j, "parked", o->parked);
+	json_bool(j, "parked", state == WEIR_LETTER_PARKED);
+	json_text(j, "state", dlq_state(o, state));
 	if (print->whole)
 		json_rest(print, j, letter);
 	json_close(j);

@@ -24,7 +24,7 @@ struct dlq_filter {
 bool dlq_matches(const struct dlq_filter *filter, const struct weir_item *letter,
 		 const struct weir_origin *origin);
 
-/* Why it died: "rejected", "expired" or "attempts". */
+/* Why it died: "rejected", "expired", "maxlen", "untransformed", "unrouted" or "attempts". */
 const char *dlq_cause(const struct weir_origin *origin);
 
 struct dlq_print {
@@ -34,9 +34,13 @@ struct dlq_print {
 	bool whole; /* ids, headers and the payload, too */
 };
 
+/* What is with it now: "parked", "waits", "handled"; or "left", which no job takes. */
+const char *dlq_state(const struct weir_origin *origin, enum weir_letter_state state);
+
 void dlq_print_letter(struct dlq_print *print, FILE *to, const struct weir_item *letter,
-		      const struct weir_origin *origin);
+		      const struct weir_origin *origin, enum weir_letter_state state);
 void dlq_json_letter(const struct dlq_print *print, struct json_out *j,
-		     const struct weir_item *letter, const struct weir_origin *origin);
+		     const struct weir_item *letter, const struct weir_origin *origin,
+		     enum weir_letter_state state);
 
 #endif

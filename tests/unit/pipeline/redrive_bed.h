@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The queue bed with dead letters, a worker whose events die, and jobs over the letters. For
- * test_redrive.c.
+ * test_redrive.c and test_redrive_room.c.
  *
  * Thread: main of a test.
  */
@@ -29,7 +29,7 @@ static void begin(enum weir_when_dead when_dead)
 	options.dead_letters = queue_bed.dead_topic;
 }
 
-static void reopen(void)
+static inline void reopen(void)
 {
 	queue_reopen();
 	cr_assert_eq(queue_make(), queue);

@@ -90,6 +90,7 @@ Test(dlq_cli, letters_are_listed_and_one_is_shown)
 	cr_expect_eq(lines(c.out), 4, "%s", c.out);
 	cr_expect_not_null(
 		strstr(c.out, "rejected attempts=1 reason=10 \"no such product\" parked"));
+	cr_expect_not_null(strstr(c.out, "reason=20 \"no such product\" waits\n"), "%s", c.out);
 	cr_expect_not_null(strstr(c.out, "queue work["));
 	cr_expect_not_null(strstr(c.out, "3 letters\n"));
 	DLQ("ls", "dead", "--reason", "20", "--json");
@@ -118,7 +119,8 @@ Test(dlq_cli, they_are_redriven_once_and_a_dry_run_does_nothing)
 {
 	DLQ("redrive", "dead", "--dry-run");
 	cr_expect_eq(c.exit_code, 0, "%s", c.err);
-	cr_expect_not_null(strstr(c.out, "3 matched: 0 redriven in place"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "3 matched: 1 redriven in place, 2 by a copy"), "%s",
+			   c.out);
 	DLQ("redrive", "dead", "--rate", "1000", "--json");
 	cr_expect_eq(c.exit_code, 0, "%s", c.err);
 	cr_expect_not_null(strstr(c.out, "\"in_place\": 1"), "%s", c.out);
@@ -129,6 +131,10 @@ Test(dlq_cli, they_are_redriven_once_and_a_dry_run_does_nothing)
 	cr_expect_str_eq(c.out, "0 letters\n");
 	DLQ("ls", "dead", "--all");
 	cr_expect_not_null(strstr(c.out, "3 letters\n"), "%s", c.out);
+	cr_expect_null(strstr(c.out, "parked"), "none of them is: %s", c.out);
+	cr_expect_not_null(strstr(c.out, "reason=10 \"no such product\" handled\n"), "%s", c.out);
+	DLQ("ls", "dead", "--all", "--json");
+	cr_expect_not_null(strstr(c.out, "\"parked\":false,\"state\":\"handled\""), "%s", c.out);
 	expect_seen((const uint64_t[]){10, 11, 20, 30}, 4);
 }
 
@@ -145,6 +151,59 @@ Test(dlq_cli, what_is_purged_is_gone_and_its_key_goes_on)
 	DLQ("redrive", "dead", "--into", "work", "--reason", "20");
 	cr_expect_not_null(strstr(c.out, "1 by a copy"), "%s", c.out);
 	expect_seen((const uint64_t[]){11, 20}, 2);
+}
+
+/* A seek of the queue gives up what is parked: a redrive of its letter makes a copy then. */
+Test(dlq_cli, behind_a_seek_nothing_is_said_to_be_parked)
+{
+	GROUP("reset", "queue", "--to-end");
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	DLQ("ls", "dead");
+	cr_expect_not_null(strstr(c.out, "3 letters\n"), "%s", c.out);
+	cr_expect_null(strstr(c.out, "parked"), "%s", c.out);
+	DLQ("redrive", "dead", "--dry-run");
+	cr_expect_not_null(strstr(c.out, "0 redriven in place, 3 by a copy"), "%s", c.out);
+	DLQ("redrive", "dead");
+	cr_expect_not_null(strstr(c.out, "0 redriven in place, 3 by a copy"), "%s", c.out);
+}
+
+/* A job's subscription lasts: over a topic of other events it would hold those for good. */
+Test(dlq_cli, a_topic_of_other_events_is_refused_and_nothing_is_left_behind)
+{
+	fixture_open(&queue_bed.f);
+	(void)fixture_topic(&queue_bed.f, "empty", 1);
+	fixture_close(&queue_bed.f, NULL);
+	DLQ("redrive", "work");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d %s", c.exit_code, c.err);
+	cr_expect_not_null(strstr(c.err, "topic \"work\" holds events and no dead letter"), "%s",
+			   c.err);
+	DLQ("purge", "work", "--all");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d %s", c.exit_code, c.err);
+	DLQ("ls", "work");
+	cr_expect_eq(c.exit_code, 0, "%d %s", c.exit_code, c.err);
+	cr_expect_str_eq(c.err, "weir: topic \"work\" holds events and no dead letter\n");
+	DLQ("ls", "empty");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_str_eq(c.err, "");
+	DLQ("redrive", "empty");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "0 letters looked at"), "%s", c.out);
+	GROUPS();
+	cr_expect_null(strstr(c.out, "dlq."), "%s", c.out);
+	/* Letters that no job was over are told by themselves. */
+	DLQ("redrive", "dead", "--reason", "20");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "1 by a copy"), "%s", c.out);
+	DLQ("redrive", "work");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "a copy that came back is no letter");
+	DLQ("redrive", "empty", "--force");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	GROUPS();
+	cr_expect_not_null(strstr(c.out, "dlq.empty: order none, empty,"), "%s", c.out);
+	/* And from then on without being told. */
+	DLQ("redrive", "empty", "--json");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "\"done\": true"), "%s", c.out);
 }
 
 Test(dlq_cli, groups_are_listed_described_and_moved)
