@@ -197,6 +197,7 @@ int repair_child_redrive(struct repair_work *work)
 	if (code != CLI_GO_ON)
 		return give_up(&c, "opening the journal for a redrive", -EIO), code;
 	weir_redrive_options_init(&options);
+	options.adopt = true; // whose dead letters they are, the other process knows
 	int rc = weir_topic_find(c.pipeline, REPAIR_DEAD, &options.dead_letters);
 	if (rc == 0)
 		rc = dlq_job_run(c.pipeline, &options, &progress, &shared->problem);
