@@ -230,7 +230,7 @@
 	  "who is above the limit of DETACH is left where it is")                                  \
 	X(DETACHED_IS_KEPT, "core/log/settle.c",                                                   \
 	  "retention keeps what a subscription that is detached had not read")                     \
-	X(COUNT_NOT_HELD, "core/pipeline/lag.c",                                                   \
+	X(COUNT_NOT_HELD, "core/pipeline/lag_count.c",                                             \
 	  "retention takes what the lag behind a seek is still to be counted from")                \
 	X(SEGMENT_NOT_RECORDED, "core/journal/journal_segments.c",                                 \
 	  "a segment is used before the superblock says that it is there")                         \
@@ -275,6 +275,8 @@
 	X(CATCHUP_UNROUTED, "core/pipeline/poll.c", "the same of a chunk that was read from disk") \
 	X(FILTER_NOT_SAVED, "core/log/filters.c", "a checkpoint leaves filters out")               \
 	X(FILTER_LOST_EARLY, "core/log/filters.c", "a filter goes that something unsettled needs") \
+	X(HOLE_COUNTED_TWICE, "core/pipeline/lag_count.c",                                         \
+	  "what the router counted behind a hole is counted by the walk over that, too")           \
 	X(COUNTS_FORGOTTEN, "core/pipeline/router.c",                                              \
 	  "lag is exact though it was counted by another filter than events were handed out by")   \
 	X(REFUSED_WANTS_NOTHING, "core/pipeline/route_rules_make.c",                               \

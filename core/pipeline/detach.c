@@ -8,6 +8,7 @@
 #include "core/pipeline/detach.h"
 
 #include "core/base/bug.h"
+#include "core/pipeline/lag_count.h"
 
 void wr_detach_sought(struct wr_subscription_live *live)
 {
@@ -15,10 +16,10 @@ void wr_detach_sought(struct wr_subscription_live *live)
 }
 
 /* Whether all that was there at the seek has been counted. */
-static bool is_counted(const struct wr_subscription_live *live)
+static bool is_counted(struct wr_subscription_live *live)
 {
 	for (uint32_t r = 0; r < live->group.row_count; r++)
-		if (live->anew[r].from_seq < wr_min_u64(live->anew[r].end_seq, live->sought_to))
+		if (wr_lag_uncounted_from(live, r) < live->sought_to)
 			return false;
 	return true;
 }

@@ -2,93 +2,26 @@
 /*
  * Lag: what a subscription has still to process. Events and bytes are counted, not subtracted
  * (L20): appended to a partition less settled of it, plus what lies between a seek's target and the
- * seek, which is counted once by walking the log. Time is the age of the oldest event that is not
- * settled: lag_oldest.c.
+ * seek, which is counted once by walking the log; of a filtered one, what the router found. Time is
+ * the age of the oldest event that is not settled: lag_oldest.c.
  *
- * Walks go in portions of one chunk or extent per step, through a pin of the group step's own. What
- * is still to be counted is kept from retention (H2): members may settle it long before it is
- * counted, and what they settled and nobody counted would be missing from the lag for good.
+ * What is counted, and by whom: lag_count.h. Here the counts are put together, told and looked at.
  */
 #include <errno.h>
 
-#include "core/base/bug.h"
 #include "core/pipeline/detach.h"
+#include "core/pipeline/lag_count.h"
 #include "core/pipeline/lag_oldest.h"
 #include "core/pipeline/pipeline.h"
-#include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
 
 #define LOOK_EVERY_NS 10000000u
-
-/* ---- counting anew, after a seek ---- */
-
-/* Where the next portion begins; UINT64_MAX: there is nothing to count. */
-static uint64_t count_from(const struct wr_subscription_live *live)
-{
-	uint64_t from = UINT64_MAX;
-	for (uint32_t r = 0; r < live->group.row_count; r++)
-		if (live->anew[r].from_seq < live->anew[r].end_seq)
-			from = wr_min_u64(from, live->anew[r].from_seq);
-	return from;
-}
-
-void wr_lag_hold(struct wr_subscription_live *live)
-{
-	struct wr_hold *hold = &live->pipeline->holds[live->id];
-	uint64_t from = WR_BUG(COUNT_NOT_HELD) ? UINT64_MAX : count_from(live);
-	if (wr_load_relaxed(&hold->count_seq) != from)    /* own */
-		wr_store_release(&hold->count_seq, from); /* H2 */
-}
-
-static struct wr_settle_row *settle_of(struct weir_pipeline *p,
-				       const struct wr_subscription_live *live, uint32_t row)
-{
-	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
-	return &p->tables.settle.rows[s->row_first + row];
-}
+#define WALK_NS 2000000u /* of a look, for portions beyond the first of each subscription */
 
 struct wr_settle_row *wr_position_row(struct weir_pipeline *p, const struct wr_subscription *s,
 				      uint32_t row)
 {
 	return &p->tables.settle.rows[s->row_first + (s->order == WR_ORDER_PARTITION ? row : 0)];
-}
-
-void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
-{
-	for (uint32_t r = 0; r < live->group.row_count; r++) {
-		struct wr_settle_row *settle = settle_of(p, live, r);
-		uint64_t anew_seq = wr_load_acquire(&settle->anew_seq); /* H3 */
-		if (anew_seq == wr_load_relaxed(&settle->seen_seq))     /* own */
-			continue;
-		uint64_t moved = wr_load_relaxed(&settle->moved);
-		uint64_t from = wr_load_relaxed(&settle->anew_from);
-		struct wr_lag_count *anew = &live->anew[r];
-		struct wr_route *route = wr_route_of(live);
-		wr_lag_oldest_begin(live); /* it may lie before what was found */
-		anew->from_seq = from;
-		anew->end_seq = route != NULL ? UINT64_MAX : wr_max_u64(from, moved);
-		anew->events = anew->bytes = 0;
-		anew->empty_to = 0;
-		anew->lost = false;
-		wr_store_release(&anew->routed, route != NULL ? 1u : 0u); /* H4 */
-		if (route != NULL)
-			wr_route_from(route, from);
-		wr_lag_hold(live);
-		wr_store_release(&settle->seen_seq, anew_seq); /* H3: the hold stands */
-		wr_lag_tell(anew, anew_seq);
-	}
-}
-
-void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
-{
-	/* That of a filtered one never ends, and was complete from the first portion on. */
-	if (count->lost)
-		wr_store_release(&count->complete_for, UINT64_MAX);     /* H4 */
-	wr_store_release(&count->told_events, (uint64_t)count->events); /* H4 */
-	wr_store_release(&count->told_bytes, (uint64_t)count->bytes);   /* H4 */
-	wr_store_release(&count->told_seq, count->from_seq);            /* H4 */
-	if ((count->from_seq >= count->end_seq || count->end_seq == UINT64_MAX) && !count->lost)
-		wr_store_release(&count->complete_for, anew_seq); /* H4 */
 }
 
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
@@ -98,11 +31,11 @@ int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live
 	struct wr_partition_cells *cell =
 		wr_catalog_row_cells(catalog, &catalog->subscriptions[live->id], row);
 	struct wr_lag_count *anew = &live->anew[row];
-	struct wr_settle_row *settle = settle_of(p, live, row);
+	struct wr_settle_row *settle = wr_lag_settle_of(p, live, row);
 	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);           /* H3 */
 	bool complete = wr_load_acquire(&anew->complete_for) == anew_seq; /* H4 */
 	bool routed = wr_load_acquire(&anew->routed) != 0;                /* H4 */
-	bool counted = wr_load_acquire(&anew->told_seq) > visible;        /* H4 */
+	bool counted = !routed || wr_lag_is_counted_to(live, row, visible);
 	/* Settled first: it never exceeds what was appended by then. */
 	uint64_t settled = wr_load_relaxed(&settle->events);
 	uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
@@ -115,7 +48,7 @@ int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live
 	uint64_t appended_bytes =
 		routed ? wr_load_relaxed(&settle->base_bytes)
 		       : wr_load_relaxed(&cell->bytes) + wr_load_relaxed(&settle->to_bytes);
-	complete = complete && (!routed || counted);
+	complete = complete && counted;
 	*ret_bytes = (int64_t)(appended_bytes - settled_bytes + bytes);
 	complete = complete && wr_load_acquire(&anew->complete_for) == anew_seq; /* H4: not lost */
 	*ret_exact = complete && wr_load_acquire(&settle->anew_seq) == anew_seq; /* H3 */
@@ -128,74 +61,6 @@ bool wr_lag_row_is_settled(struct weir_pipeline *p, struct wr_subscription_live 
 	int64_t bytes;
 	bool exact;
 	return wr_lag_of_row(p, live, row, visible, &bytes, &exact) == 0 && exact;
-}
-
-/* What lies below is gone. Of an unfiltered one in memory it is nowhere told apart. */
-static uint64_t oldest_countable(struct weir_pipeline *p, struct wr_subscription_live *live,
-				 struct wr_pin *pin)
-{
-	if (p->journal != NULL)
-		return wr_segment_oldest_seq(&p->segments);
-	uint64_t oldest = wr_route_of(live) != NULL ? wr_portion_oldest_seq(p, pin) : 0;
-	return oldest != UINT64_MAX ? oldest : 0;
-}
-
-/*
- * The filter of its time is gone: what is counted there and what is handed out may be by one each.
- * Taken for right, such a count would come to nothing while there are events left.
- */
-static bool is_forgotten(struct wr_subscription_live *live, uint64_t from)
-{
-	const struct wr_route *route = wr_route_of(live);
-	return route != NULL && from < route->forgotten_to;
-}
-
-/* Counts one portion for every row that still has something to count. */
-static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
-			struct wr_pin *pin, uint64_t visible)
-{
-	uint64_t from = count_from(live);
-	if (from == UINT64_MAX)
-		return 0;
-	uint64_t oldest = oldest_countable(p, live, pin);
-	if (from > visible)
-		return 0; /* a filtered one has counted everything */
-	struct wr_portion portion;
-	uint64_t end = from + 1;
-	bool lost = false;
-	if (from >= oldest && wr_portion_find_for(p, live, pin, from, visible, &portion)) {
-		end = portion.end_seq;
-		lost = is_forgotten(live, from);
-		for (uint64_t seq = wr_portion_next(&portion, from); seq < end;
-		     seq = wr_portion_next(&portion, seq + 1)) {
-			const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
-			uint32_t row = wr_portion_row(p, live, r, seq);
-			if (row == UINT32_MAX || seq < live->anew[row].from_seq ||
-			    seq >= live->anew[row].end_seq)
-				continue;
-			live->anew[row].events++;
-			live->anew[row].bytes += r->bytes;
-		}
-		wr_chunks_unpin(pin);
-	} else if (from < oldest) {
-		end = oldest;
-		lost = true;
-	} else {
-		/* Damage that nobody has to read any more shall not hold retention up. */
-		if (portion.unreadable)
-			wr_store_release(&p->holds[live->id].count_seq, UINT64_MAX); /* H2 */
-		return 0; /* not to be had just now */
-	}
-	for (uint32_t r = 0; r < live->group.row_count; r++) {
-		struct wr_lag_count *anew = &live->anew[r];
-		if (anew->from_seq >= wr_min_u64(end, anew->end_seq))
-			continue;
-		anew->from_seq = wr_min_u64(end, anew->end_seq);
-		anew->lost = anew->lost || lost;
-		wr_lag_tell(anew, wr_load_relaxed(&settle_of(p, live, r)->seen_seq)); /* own */
-	}
-	wr_lag_hold(live);
-	return 1;
 }
 
 /* ---- publishing ---- */
@@ -289,21 +154,39 @@ static void tell_writer(struct weir_pipeline *p, struct wr_subscription_live *li
 		bytes += (uint64_t)live->anew[row].bytes;
 	}
 	wr_lengths_tell(&p->tables.lengths, live->id,
-			wr_load_relaxed(&settle_of(p, live, 0)->seen_seq), events, /* own */
+			wr_load_relaxed(&wr_lag_settle_of(p, live, 0)->seen_seq), events, /* own */
 			bytes);
 }
 
-static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
+/* A look walks over as much of the log as it may, and has time for: small chunks are many. */
+static void walk(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin,
+		 uint64_t visible)
+{
+	uint64_t bytes = 0;
+	while (wr_lag_walk(p, live, pin, visible)) {
+		bytes += p->options.chunk_bytes;
+		if (bytes >= p->lag_walk_bytes ||
+		    wr_clock_mono_ns(p->host.clock) - p->lag_checked_ns > WALK_NS)
+			break;
+	}
+}
+
+/* While much is published, the router is never quite at the end of a filtered one. */
+static uint64_t counted_seq(struct wr_subscription_live *live, uint64_t visible)
+{
+	struct wr_route *route = wr_route_of(live);
+	uint64_t counted_to = route != NULL ? wr_load_relaxed(&route->counted_to) : 0; /* own */
+	return counted_to != 0 ? wr_min_u64(visible, counted_to - 1) : visible;
+}
+
+static void look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
 {
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	wr_lag_begin(p, live);
-	int work = 0;
-	/* A filtered one counts all that comes. */
-	uint32_t portions = wr_route_of(live) != NULL ? WR_LAG_PORTIONS_A_LOOK : 1;
-	for (uint32_t i = 0; i < portions && count_behind(p, live, pin, visible) != 0; i++)
-		work = 1;
+	walk(p, live, pin, visible);
+	uint64_t counted = counted_seq(live, visible);
 	if (live->can_grow && live->sharing == NULL)
-		note_settled(p, live, visible);
+		note_settled(p, live, counted);
 	struct wr_lag_lowest lowest = {.place = UINT64_MAX, .counted = true};
 	struct sums sums = sum_rows(p, live, visible, &lowest);
 	bool time_exact = wr_lag_oldest_look(p, live, pin, visible, &lowest);
@@ -322,8 +205,7 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 		tell_writer(p, live);
 	}
 	alert(p, live, &lag);
-	wr_pass_idle(p, live, visible);
-	return work;
+	wr_pass_idle(p, live, counted);
 }
 
 int wr_lag_step(struct weir_pipeline *p)
@@ -336,7 +218,7 @@ int wr_lag_step(struct weir_pipeline *p)
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	for (uint32_t id = 0; id < count; id++)
 		if (wr_load_acquire(&p->subscriptions[id].started) != 0) /* X1 */
-			(void)look_at(p, &p->subscriptions[id], pin);
+			look_at(p, &p->subscriptions[id], pin);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "core/pipeline/lag_oldest.h"
 
+#include "core/pipeline/lag_count.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
 
@@ -158,15 +159,15 @@ static uint64_t looked_to(const struct wr_lag_scan *scan, uint64_t visible)
 }
 
 /* Of a filtered subscription: all that was there at the look before is. */
-static bool is_counted(struct weir_pipeline *p, const struct wr_subscription_live *live,
-		       uint32_t row, uint64_t visible)
+static bool is_counted(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
+		       uint64_t visible)
 {
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	struct wr_lag_count *anew = &live->anew[row];
 	uint64_t seen_seq = wr_load_relaxed(&p->tables.settle.rows[s->row_first + row].seen_seq);
 	return wr_load_relaxed(&anew->complete_for) == seen_seq && /* own */
 	       (wr_load_relaxed(&anew->routed) == 0 ||
-		anew->from_seq > looked_to(&live->scan, visible));
+		wr_lag_uncounted_from(live, row) > looked_to(&live->scan, visible));
 }
 
 void wr_lag_oldest_note(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,

@@ -371,6 +371,7 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	wr_speaker_init(&p->speaker, p->options.log_fn, p->options.log_context, p->name,
 			&p->options.log_limits);
 	p->pass_every = WR_PASS_EVERY;
+	p->lag_walk_bytes = WR_LAG_WALK_BYTES;
 	p->carrying.wait_ns = WR_CARRY_WAIT_NS;
 	init_parkers(p);
 	int rc = make_parts(p, &problem);

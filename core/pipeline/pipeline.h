@@ -128,6 +128,7 @@ struct weir_pipeline {
 	/* Records of the group under way, in the order of its lane's tickets. */
 	struct wr_raise *raises; /* ring, as large as the lane's replies */
 	uint64_t lag_checked_ns;
+	uint64_t lag_walk_bytes;     /* WR_LAG_WALK_BYTES; fewer in simulation */
 	struct wr_carrying carrying; /* the group step's */
 	uint64_t group_seen_seq;     /* the group step's: growths up to it are known to groups */
 	uint64_t group_idle_ns;      /* until when the group step may be left alone */
@@ -402,7 +403,9 @@ void wr_gate_durable_moved(struct weir_pipeline *p);
 void wr_gates_lack_room(struct weir_pipeline *p);
 void wr_gates_end(struct weir_pipeline *p);
 
-/* The group step's share: a portion is counted for each subscription; who asked is alerted. */
+/* Of the log that is walked over at a look at lag, of a subscription; one chunk at least. */
+#define WR_LAG_WALK_BYTES (4ull << 20)
+/* The group step's share: what is to be counted is, in portions; who asked is alerted. */
 int wr_lag_step(struct weir_pipeline *p);
 /* Rows that nobody owns are moved on over what is none of theirs (pass.c). */
 void wr_pass_idle(struct weir_pipeline *p, struct wr_subscription_live *live, uint64_t visible);

@@ -5,6 +5,7 @@
 
 #include "core/base/bug.h"
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/lag_count.h"
 #include "core/pipeline/route_rules.h"
 #include "core/record/recipients.h"
 
@@ -57,6 +58,7 @@ int wr_route_attach(struct weir_pipeline *p, struct wr_subscription_live *live)
 		route->next_seq = wr_min_u64(
 			route->next_seq,
 			wr_load_relaxed(&p->tables.settle.rows[s->row_first + r].position));
+	wr_store_relaxed(&route->counted_to, route->next_seq);
 	wr_store_release(&live->route, route);   /* RT0 */
 	(void)wr_add_seq(&p->sharing_count, 1u); /* X2 */
 	return 0;
@@ -330,6 +332,8 @@ static uint32_t go_on(struct weir_pipeline *p, uint64_t seq, uint64_t limit, uin
 			continue;
 		if (chunk == NULL) {
 			route->next_seq = wr_max_u64(seq, oldest != UINT64_MAX ? oldest : seq);
+			wr_lag_route_jumps(route,
+					   oldest != UINT64_MAX ? route->next_seq : visible + 1);
 			tell_members(p, route); /* they may wait for what was left out */
 		} else if (enters(route, chunk)) {
 			count++;
@@ -347,6 +351,8 @@ static uint32_t go_on(struct weir_pipeline *p, uint64_t seq, uint64_t limit, uin
 			continue;
 		route->now_bits = NULL;
 		route->next_seq = end;
+		if (end > seq)
+			wr_lag_count_looked(p, route, chunk, seq, end);
 		wr_route_publish(&route->live_end[chunk->slot], end);
 		/*
 		 * All of the chunk before is looked at: who sleeps there moves on, or it would hold

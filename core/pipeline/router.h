@@ -3,7 +3,7 @@
  * The router: which events do filtered subscriptions want? It looks at each event of their topics
  * once, for all of them, and keeps of each subscription one bit for each record, beside the chunk
  * that holds the record, in memory only. Members and the group look at those bits and touch nothing
- * else of what is not wanted; lag counts them.
+ * else of what is not wanted; for lag they are counted where they are set (lag_count.h).
  *
  *   router.c            the group step's: bits of live chunks, and of chunks from disk
  *   route_rules.h       all filters, compiled
@@ -45,8 +45,9 @@ struct wr_route {
 	size_t block_bytes;
 
 	/* The group step's. */
-	uint64_t next_seq;       /* to look at next, in memory */
-	uint64_t forgotten_to;   /* below, bits may be those of a filter that is gone, or not */
+	uint64_t next_seq;        /* to look at next, in memory */
+	uint64_t forgotten_to;    /* below, bits may be those of a filter that is gone, or not */
+	wr_atomic_u64 counted_to; /* H4: what is wanted is counted up to here (lag_count.h) */
 	wr_atomic_u64 *now_bits; /* of the chunk in hand; NULL: it is none of those looked at for */
 	bool now_found;          /* something in it is wanted */
 	bool now_begun;          /* nobody had looked at it before */

@@ -14,11 +14,12 @@ struct wr_copier;
 
 /* What a row of it has still to process, as far as that is counted (lag.c). */
 struct wr_lag_count {
-	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
+	uint64_t from_seq, end_seq; /* what is still to be walked over; from == end: nothing */
 	int64_t events, bytes;      /* counted so far, less what is settled of it already */
-	/* H4: 1: of a filtered subscription: end_seq is UINT64_MAX, and counting goes on. */
+	/* H4: 1: of a filtered subscription: the router counts what comes from end_seq on. */
 	wr_atomic_u32 routed;
-	wr_atomic_u64 told_seq; /* H4: of such a one: counted up to here */
+	int64_t ahead_events, ahead_bytes; /* of `events` and `bytes`, what it has counted */
+	wr_atomic_u64 told_seq;            /* H4: the walk is here; UINT64_MAX: through */
 	bool lost; /* some of it left the log uncounted: lag is not exact until it begins anew */
 	/*
 	 * H4, for any thread: events and bytes as above (two's complement), and the row's anew_seq

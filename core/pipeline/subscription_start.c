@@ -61,7 +61,7 @@ static void count_filtered(struct weir_pipeline *p, struct wr_subscription_live 
 	for (uint32_t r = 0; r < s->row_count; r++) {
 		live->anew[r].from_seq =
 			shared ? o->lists[live->id].frontier : wr_load_relaxed(&rows[r].position);
-		live->anew[r].end_seq = UINT64_MAX;
+		live->anew[r].end_seq = live->anew[r].from_seq;
 		wr_store_relaxed(&live->anew[r].routed, 1u);
 		wr_store_relaxed(&rows[r].base_events, wr_load_relaxed(&rows[r].events));
 		wr_store_relaxed(&rows[r].base_bytes, wr_load_relaxed(&rows[r].bytes));

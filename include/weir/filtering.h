@@ -13,9 +13,9 @@
  * refused then if it is wrong or costs too much, with the place and the reason. weir looks at
  * each event once for all filters, when it becomes visible, and keeps the answer beside it in
  * memory; members touch only what is wanted. Progress goes over what is not, so that a
- * subscription that wants little holds nothing up, and its lag counts what it wants. What lag has
- * still to count is kept from retention, too: four chunks are counted each 10 ms, so that with
- * chunks of 64 KiB a log that takes more than some 25 MB/s keeps more than it was told to.
+ * subscription that wants little holds nothing up, and its lag counts what it wants, as weir looks
+ * at it. Only what left memory before that, and what lies behind an open or a seek back, is read
+ * for it once more, and kept from retention until then.
  *
  * A term of kind WEIR_FILTER_HASH is a share of a ring: of all subscriptions and bindings with such
  * a term of one ring's name that read a topic, each event of the topic goes to one, and events of

@@ -226,6 +226,8 @@
 	  "events of a partition left out, doubled or out of order")                               \
 	X(FILTER_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")                \
 	X(FILTER_LOST_EARLY, sim_pipeline, "a filter was taken in place of one that is needed")    \
+	X(HOLE_COUNTED_TWICE, unit_filtering,                                                      \
+	  "filtered_lag::what_left_memory_before_the_router_saw_it_is_walked_over")                \
 	X(COUNTS_FORGOTTEN, unit_filtering,                                                        \
 	  "filtering::lag_is_not_exact_below_a_filter_that_is_gone")                               \
 	X(REFUSED_WANTS_NOTHING, unit_filtering,                                                   \

@@ -201,7 +201,7 @@ static int open_once(void)
 		world.recycled = 0;
 		world_compaction_opened();
 		world.pipeline->carrying.wait_ns = 1000000;
-		world.pipeline->pass_every = world_growth_pass_every() + (world.seed % 5) * 64;
+		world_growth_opened();
 		return 0;
 	}
 	if (world.pipeline != NULL)

@@ -433,7 +433,8 @@ void world_growth_begin(void);
 /* What a topic is laid out for, and what it is made, or found, with. */
 uint32_t world_laid_out(uint32_t topic);
 void world_growth_define(uint32_t topic, struct weir_topic_options *o);
-uint32_t world_growth_pass_every(void);
+/* What waits for much of the log to come, or goes over much of it at once, is done more often. */
+void world_growth_opened(void);
 /* One grows, perhaps. */
 void world_growth_act(void);
 

@@ -36,9 +36,15 @@ void world_growth_define(uint32_t topic, struct weir_topic_options *o)
 }
 
 /* More than what passes all rows: that is no reason to pass them again. */
-uint32_t world_growth_pass_every(void)
+static uint32_t pass_every(void)
 {
 	return world.grows ? 48 : 16;
+}
+
+void world_growth_opened(void)
+{
+	world.pipeline->pass_every = pass_every() + (world.seed % 5) * 64;
+	world.pipeline->lag_walk_bytes = (1 + world.seed % 4) * WORLD_CHUNK_BYTES;
 }
 
 void world_growth_act(void)
