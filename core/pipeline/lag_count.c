@@ -219,13 +219,31 @@ static void count_portion(struct weir_pipeline *p, struct wr_subscription_live *
 	}
 }
 
+/*
+ * Damage that nobody has to read any more shall not hold retention up. What can be read again later
+ * may by then be without what was settled meanwhile and has left: that count would be too low.
+ */
+static void let_go(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	for (uint32_t r = 0; r < live->group.row_count; r++) {
+		struct wr_lag_count *count = &live->anew[r];
+		if (is_walked(count) || count->lost)
+			continue;
+		count->lost = true;
+		wr_lag_tell(count,
+			    wr_load_relaxed(&wr_lag_settle_of(p, live, r)->seen_seq)); /* own */
+	}
+	wr_store_release(&p->holds[live->id].count_seq, UINT64_MAX); /* H2 */
+}
+
 bool wr_lag_walk(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin,
 		 uint64_t visible)
 {
-	wr_lag_hold(live);
 	uint64_t from = walk_from(live);
-	if (from > visible)
+	if (from > visible) {
+		wr_lag_hold(live);
 		return false;
+	}
 	uint64_t oldest = oldest_countable(p, live, pin), end = oldest;
 	bool lost = from < oldest;
 	struct wr_portion portion;
@@ -235,9 +253,10 @@ bool wr_lag_walk(struct weir_pipeline *p, struct wr_subscription_live *live, str
 		count_portion(p, live, &portion, from);
 		wr_chunks_unpin(pin);
 	} else if (!lost) {
-		/* Damage that nobody has to read any more shall not hold retention up. */
 		if (portion.unreadable)
-			wr_store_release(&p->holds[live->id].count_seq, UINT64_MAX); /* H2 */
+			let_go(p, live);
+		else
+			wr_lag_hold(live);
 		return false; /* not to be had just now */
 	}
 	for (uint32_t r = 0; r < live->group.row_count; r++) {
