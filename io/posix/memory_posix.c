@@ -2,8 +2,9 @@
 /*
  * Tables, from the user's allocator or the C library; rings and pools are memory_map.c's.
  *
- * With a lock, tables that would come from the C library are mappings of their own, since a lock
- * counts by pages and what shares a page with others cannot be unlocked alone. Of what a user's
+ * Tables that would come from the C library are mappings of their own with a lock, since a lock
+ * counts by pages and what shares a page with others cannot be unlocked alone; and large ones are
+ * where they are to have huge pages, since those are asked for by pages, too. Of what a user's
  * allocator gives, the pages that touch it are locked, and those that are wholly its own unlocked.
  *
  * Thread: any; calls are independent but for the counters.
@@ -21,8 +22,7 @@
 #include "io/posix/huge_pages.h"
 
 #define ALIGN_MAX_BYTES 4096u
-/* From here on the C library maps each piece by itself (glibc: M_MMAP_THRESHOLD at its most). */
-#define OWN_MAPPING_BYTES (32u << 20)
+#define LARGE_BYTES (2u << 20)
 
 static struct wr_memory_posix *posix_of(struct wr_memory *m)
 {
@@ -57,39 +57,62 @@ static void *own_pages(void *p, size_t bytes, size_t *ret_bytes)
 }
 
 /* From the allocator that there is, or with a lock by pages of its own. */
-static void *obtain(struct wr_memory_posix *own, size_t bytes, size_t align)
+static bool is_to_be_huge(const struct wr_memory_posix *own, size_t bytes)
 {
-	const struct weir_allocator *user = &own->allocator;
-	if (user->alloc != NULL)
-		return user->alloc(user->context, bytes, align);
-	if (!own->policy.lock)
-		return alloc_from_c(bytes, align);
+	return own->policy.huge_pages == WEIR_HUGE_PAGES_TRANSPARENT && bytes >= LARGE_BYTES;
+}
+
+/* Of the C library's: is it a mapping of its own? */
+static bool is_mapping(const struct wr_memory_posix *own, size_t bytes)
+{
+	return own->policy.lock || is_to_be_huge(own, bytes);
+}
+
+static void *map(size_t bytes)
+{
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return p != MAP_FAILED ? p : NULL;
 }
 
 /*
  * A look-up anywhere in a large table asks for the address's pages first: with small ones that
- * takes as long as the table's own line. So it has huge pages where chunks are to have them. What
- * the kernel does not do is not missed. Smaller tables lie among the host's memory: not they.
+ * takes as long as the table's own line. So it has huge pages where chunks are to have them, and
+ * begins with one: a table, or a matcher's block, of 2 MiB is one page. What the kernel does not do
+ * is not missed. Smaller tables lie among the host's memory: not they.
  */
-static void make_huge(const struct wr_memory_posix *own, void *p, size_t bytes)
+static void *map_huge(size_t bytes)
 {
-	if (own->policy.huge_pages != WEIR_HUGE_PAGES_TRANSPARENT || own->allocator.alloc != NULL ||
-	    bytes < OWN_MAPPING_BYTES)
-		return;
-	size_t page = wr_huge_transparent_bytes();
-	uintptr_t first = wr_round_up((uintptr_t)p, page);
-	uintptr_t end = wr_round_down((uintptr_t)p + bytes, page);
-	if (end > first)
-		(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+	size_t page = wr_huge_transparent_bytes(), small = wr_memory_page_bytes();
+	if (bytes < page)
+		return map(bytes);
+	bytes = wr_round_up(bytes, small);
+	uint8_t *p = map(bytes + (page - small));
+	if (p == NULL)
+		return NULL;
+	size_t before = wr_round_up((uintptr_t)p, page) - (uintptr_t)p;
+	if (before > 0)
+		(void)munmap(p, before);
+	if (page - small > before)
+		(void)munmap(p + before + bytes, page - small - before);
+	(void)madvise(p + before, wr_round_down(bytes, page), MADV_HUGEPAGE);
+	return p + before;
+}
+
+static void *obtain(struct wr_memory_posix *own, size_t bytes, size_t align)
+{
+	const struct weir_allocator *user = &own->allocator;
+	if (user->alloc != NULL)
+		return user->alloc(user->context, bytes, align);
+	if (is_to_be_huge(own, bytes))
+		return map_huge(bytes);
+	return is_mapping(own, bytes) ? map(bytes) : alloc_from_c(bytes, align);
 }
 
 static void give_back(struct wr_memory_posix *own, void *p, size_t bytes)
 {
 	if (own->allocator.free != NULL)
 		own->allocator.free(own->allocator.context, p, bytes);
-	else if (own->policy.lock)
+	else if (is_mapping(own, bytes))
 		(void)munmap(p, bytes);
 	else
 		free(p);
@@ -121,7 +144,6 @@ static void *posix_alloc(struct wr_memory *m, size_t bytes, size_t align)
 		give_back(own, p, bytes);
 		return NULL;
 	}
-	make_huge(own, p, bytes);
 	/* Also for a user's allocator that zeroes: no page of a table is first touched later. */
 	memset(p, 0, bytes);
 	wr_spinlock_lock(&own->lock);

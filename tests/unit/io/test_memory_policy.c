@@ -325,7 +325,9 @@ static bool is_asked_huge(enum weir_huge_pages huge_pages, size_t bytes)
 	uint8_t *table = m->ops->alloc(m, bytes, 64);
 	cr_assert_not_null(table);
 	struct smaps map = smaps_of(table + bytes / 2);
+	table[bytes - 1] = 1;
 	m->ops->free(m, table, bytes);
+	cr_expect_eq(m->alloc_bytes, 0);
 	return smaps_has(&map, " hg");
 }
 
@@ -337,5 +339,7 @@ Test(memory_policy, only_large_tables_are_of_huge_pages_and_only_where_chunks_ar
 		cr_skip_test("a transparent huge page is larger than this test would use");
 	cr_expect(!is_asked_huge(WEIR_HUGE_PAGES_OFF, 40 * MIB));
 	cr_expect(is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, 40 * MIB));
-	cr_expect(!is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, 4 * MIB), "the host's, too");
+	cr_expect(is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, wr_huge_transparent_bytes()));
+	cr_expect(is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, 8 * MIB + 1));
+	cr_expect(!is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, MIB), "it lies among the host's");
 }
