@@ -78,15 +78,15 @@ static inline void wr_ranges_note(struct wr_ranges *ranges, uint64_t number)
 }
 
 /*
- * What wr_ranges_ask() reads, to be sent for: beyond the first and the last number it is anywhere,
- * and nobody reads it.
+ * What wr_ranges_ask() reads, to be sent for. Beyond the first and the last number nothing is read:
+ * some line that there is, for an address without a page takes as long as a walk through the page
+ * tables, each time.
  */
 static inline const void *wr_ranges_line(const struct wr_ranges *ranges, uint64_t number)
 {
-	uint64_t at = (number - ranges->first) >> ranges->touched_shift;
-	uintptr_t line = (uintptr_t)ranges->touched;
-	line += (uintptr_t)(at / WR_RANGES_STRETCHES * sizeof *ranges->touched);
-	return (const void *)line;
+	bool is_beyond = number < ranges->first || number > ranges->last;
+	uint64_t at = is_beyond ? 0 : (number - ranges->first) >> ranges->touched_shift;
+	return &ranges->touched[at / WR_RANGES_STRETCHES];
 }
 
 /* May it be in a range (one there is), or one of those that were noted? 0: neither. */

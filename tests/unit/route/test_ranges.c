@@ -55,6 +55,12 @@ static void expect_ranges(const struct wr_ranges *ranges, const struct wr_table 
 			found++;
 		}
 	cr_assert_eq(found, wanted, "%llu: %u of %u", (unsigned long long)number, found, wanted);
+	/* What is sent for is there, also for a number that is nowhere. */
+	const uint64_t *last =
+		&ranges->touched[((ranges->last - ranges->first) >> ranges->touched_shift) /
+				 WR_RANGES_STRETCHES];
+	const uint64_t *line = wr_ranges_line(ranges, number);
+	cr_assert(line >= ranges->touched && line <= last);
 }
 
 /* Numbers beside and beyond all ranges: each that was noted may be there, and ranges are found. */
