@@ -25,12 +25,11 @@ struct wr_io_host {
 	struct wr_memory_posix memory;
 	struct wr_numa numa; /* where its mappings lie */
 	struct wr_storage *storage;
-	struct weir_options options;         /* as checked, */
-	struct wr_redrive_room redrive_room; /* with this, beside what was asked for, */
-	bool has_redrive_room;               /* unless there is no place beside that */
+	struct weir_options options; /* as checked */
 	struct wr_metrics_file metrics_file;
 	void *metrics_memory; /* where there is no file */
 	size_t metrics_bytes;
+	const char *metrics_journal; /* that they name; while it opens */
 	struct wr_affinity affinity;
 	struct wr_cpu_set helper_cpus; /* of threads that weir causes beside its runners */
 	char thread_note[512];

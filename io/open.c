@@ -189,6 +189,20 @@ static void threads(void *context, struct weir_info *info)
 	wr_host_thread_infos(context, info);
 }
 
+static void *make_metrics(struct wr_io_host *h, size_t bytes);
+
+/* The layout is another one: whoever has looked at the file sees that it went. */
+static void *make_metrics_again(void *context, size_t bytes)
+{
+	struct wr_io_host *h = context;
+	if (h->metrics_memory != NULL)
+		h->memory.memory.ops->free(&h->memory.memory, h->metrics_memory, h->metrics_bytes);
+	h->metrics_memory = NULL;
+	wr_metrics_file_remove(&h->metrics_file);
+	memset(&h->metrics_file, 0, sizeof h->metrics_file);
+	return make_metrics(h, bytes);
+}
+
 static struct wr_host host_of(struct wr_io_host *h)
 {
 	struct wr_host host = {
@@ -209,7 +223,7 @@ static struct wr_host host_of(struct wr_io_host *h)
 		.handler_stop = wr_host_handler_stop,
 		.threads = threads,
 		.release = release,
-		.redrive_room = h->has_redrive_room ? &h->redrive_room : NULL,
+		.metrics_again = make_metrics_again,
 	};
 	return host;
 }
@@ -250,31 +264,39 @@ static int plan_threads(struct wr_io_host *h, struct weir_problem *problem)
  * Where the metrics go: a file that others may read, or else memory, which this process may. Not
  * having it is no reason not to open.
  */
+static void *make_metrics(struct wr_io_host *h, size_t bytes)
+{
+	const struct weir_options *o = &h->options;
+	const struct wr_metrics_file_options file = {.dir = o->metrics_dir,
+						     .name = o->name,
+						     .journal = h->metrics_journal,
+						     .bytes = bytes};
+
+	if (o->metrics_dir == NULL ||
+	    (o->metrics_dir[0] != '\0' && strcmp(o->metrics_dir, "none") != 0))
+		(void)wr_metrics_file_make(&h->metrics_file, &file);
+	if (h->metrics_file.base != NULL)
+		return h->metrics_file.base;
+	h->metrics_bytes = bytes;
+	h->metrics_memory = h->memory.memory.ops->alloc(&h->memory.memory, bytes, 4096);
+	return h->metrics_memory;
+}
+
 static void open_metrics(struct wr_io_host *h, size_t bytes, struct wr_host *host, char *journal)
 {
 #ifdef WR_NO_METRICS
 	(void)h, (void)bytes, (void)host, (void)journal;
 #else
 	const struct weir_options *o = &h->options;
-	const struct wr_metrics_file_options file = {
-		.dir = o->metrics_dir, .name = o->name, .journal = journal, .bytes = bytes};
 
 	journal[0] = '\0';
 	if (o->dir != NULL && realpath(o->dir, journal) == NULL)
 		journal[0] = '\0';
-	host->metrics_journal = journal;
+	host->metrics_journal = h->metrics_journal = journal;
 	host->pid = (uint64_t)getpid();
 	host->pid_start = wr_process_start(host->pid);
 	host->pid_space = wr_process_space();
-	if (o->metrics_dir == NULL ||
-	    (o->metrics_dir[0] != '\0' && strcmp(o->metrics_dir, "none") != 0))
-		(void)wr_metrics_file_make(&h->metrics_file, &file);
-	host->metrics = h->metrics_file.base;
-	if (host->metrics != NULL)
-		return;
-	h->metrics_bytes = bytes;
-	h->metrics_memory = h->memory.memory.ops->alloc(&h->memory.memory, bytes, 4096);
-	host->metrics = h->metrics_memory;
+	host->metrics = make_metrics(h, bytes);
 #endif
 }
 
@@ -361,14 +383,14 @@ static void say_what_is_notable(const struct wr_io_host *h)
 	say_note(p, WR_EVENT_MEMORY_HUGE_PAGES, h->memory.huge_note);
 	say_note(p, WR_EVENT_MEMORY_NUMA, h->memory.numa_note);
 	say_note(p, WR_EVENT_METRICS_NO_FILE, h->metrics_file.note);
-	if (h->redrive_room.subscriptions > 0)
+	if (p->redrive_room.subscriptions > 0)
 		wr_pipeline_say_at_open(
 			p, WR_EVENT_REDRIVE_ROOM,
-			WR_FIELDS(wr_field_u64("subscriptions", h->redrive_room.subscriptions),
-				  wr_field_u64("outstanding", h->redrive_room.outstanding)),
+			WR_FIELDS(wr_field_u64("subscriptions", p->redrive_room.subscriptions),
+				  wr_field_u64("outstanding", p->redrive_room.outstanding)),
 			"room for %u subscriptions of jobs over dead letters, beside "
 			"subscriptions_max, and for %u events of theirs, beside outstanding_max",
-			h->redrive_room.subscriptions, h->redrive_room.outstanding);
+			p->redrive_room.subscriptions, p->redrive_room.outstanding);
 	if (r->trimmed_bytes > 0)
 		wr_pipeline_say_at_open(
 			p, WR_EVENT_RECOVERY_TRIMMED,
@@ -380,43 +402,22 @@ static void say_what_is_notable(const struct wr_io_host *h)
 			(unsigned long long)r->trimmed_from_seq);
 }
 
-/*
- * What jobs over dead letters left is beside what the program plans: so nothing that somebody
- * redrives keeps a program from opening, or takes a place from it. Where that would be more than a
- * pipeline may have, it counts as what the program has. False: so it does.
- */
-static bool with_room(const struct weir_options *options, struct wr_redrive_room *room,
-		      struct weir_options *ret_checked, struct weir_memory_plan *ret_plan)
-{
-	struct weir_options more = *options;
-	uint64_t outstanding = room->subscriptions * (uint64_t)WR_REDRIVE_OUTSTANDING_MAX;
-	room->outstanding = (uint32_t)wr_min_u64(
-		outstanding,
-		WR_OUTSTANDING_MAX - wr_min_u64(options->outstanding_max, WR_OUTSTANDING_MAX));
-	more.subscriptions_max += room->subscriptions;
-	more.outstanding_max += room->outstanding;
-	return wr_pipeline_check(&more, ret_checked, ret_plan, NULL) == 0;
-}
-
-/* Once, with room for what jobs left, which is told where that was not enough. */
-static int open_with(const struct weir_options *options, struct wr_redrive_room *room,
-		     struct weir_pipeline **ret_pipeline, struct weir_problem *reterr_problem)
+static int open_pipeline(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
+			 struct weir_problem *reterr_problem)
 {
 	struct weir_memory_plan plan;
 	struct weir_options checked;
-	int rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
+	int rc = wr_null_check(options, ret_pipeline, reterr_problem);
+	if (rc == 0)
+		rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
 	if (rc != 0)
 		return rc;
-	bool has_room = with_room(options, room, &checked, &plan);
-	if (!has_room)
-		(void)wr_pipeline_check(options, &checked, &plan, NULL);
+	wr_cpu_crc_use();
+	(void)wr_park_choose_mode();
 	struct wr_io_host *h = calloc(1, sizeof *h);
 	if (h == NULL)
 		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	h->options = checked;
-	h->has_redrive_room = has_room;
-	if (has_room)
-		h->redrive_room = *room;
 	h->handlers = calloc(checked.members_max, sizeof *h->handlers);
 	rc = h->handlers != NULL ? wr_memory_posix_init(&h->memory, &checked.allocator) : -ENOMEM;
 	if (rc == 0)
@@ -424,8 +425,6 @@ static int open_with(const struct weir_options *options, struct wr_redrive_room 
 	else
 		(void)wr_problem_in_words(reterr_problem, rc);
 	if (rc != 0) {
-		if (has_room)
-			*room = h->redrive_room;
 		wr_host_stop_threads(h);
 		wr_host_destroy(h);
 		return rc;
@@ -434,26 +433,6 @@ static int open_with(const struct weir_options *options, struct wr_redrive_room 
 	say_what_is_notable(h);
 	*ret_pipeline = h->pipeline;
 	return 0;
-}
-
-static int open_pipeline(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
-			 struct weir_problem *reterr_problem)
-{
-	struct wr_redrive_room room = {0};
-	struct weir_problem problem = {0};
-	uint32_t jobs;
-	int rc = wr_null_check(options, ret_pipeline, reterr_problem);
-	if (rc != 0)
-		return rc;
-	wr_cpu_crc_use();
-	(void)wr_park_choose_mode();
-	do {
-		jobs = room.subscriptions;
-		rc = open_with(options, &room, ret_pipeline, &problem);
-	} while (rc != 0 && room.subscriptions > jobs);
-	if (rc != 0 && reterr_problem != NULL)
-		*reterr_problem = problem;
-	return rc;
 }
 
 static void tell_memory(struct wr_io_host *h, struct weir_info *info)

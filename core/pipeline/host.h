@@ -12,21 +12,6 @@
 #include "core/record/batch.h"
 #include "core/record/chain.h"
 
-#define WR_OUTSTANDING_MAX (1u << 22)
-/* Of one job over dead letters, at most. */
-#define WR_REDRIVE_OUTSTANDING_MAX 4096u
-
-/*
- * What jobs over dead letters have left in a journal (redrive.h) is none of what the program has
- * planned. Where an open finds more of it than there is room for, it changes nothing, says here how
- * much it takes, and fails: whoever opens tries once more with options that have that beside what
- * the program has asked for.
- */
-struct wr_redrive_room {
-	uint32_t subscriptions; /* of options.subscriptions_max */
-	uint32_t outstanding;   /* of options.outstanding_max */
-};
-
 struct wr_host {
 	struct wr_storage *storage; /* NULL: memory only */
 	struct wr_memory *memory;
@@ -53,14 +38,15 @@ struct wr_host {
 	/* Where the metrics go: so many bytes as their layout says, all 0, until the pipeline is
 	 * destroyed. NULL: nowhere. And what is said there of the process. */
 	void *metrics;
+	/* So many bytes instead, while it opens: the plan was too small. NULL: there are none; as a
+	 * call: what is planned is all there is. */
+	void *(*metrics_again)(void *context, size_t bytes);
 	const char *metrics_journal; /* the journal's directory, as far as it is known; "" */
 	uint64_t pid, pid_start, pid_space;
 	/* Fills in info->threads; from the group step. NULL: there are none to tell of. */
 	void (*threads)(void *context, struct weir_info *info);
 	/* Frees the whole pipeline, after a close that found something borrowed. */
 	void (*release)(void *context);
-	/* Stays as long as the pipeline; NULL: all of it is in the options. */
-	struct wr_redrive_room *redrive_room;
 	uint8_t new_uuid[WR_UUID_BYTES];
 	uint8_t secret[WR_UUID_BYTES];              /* of this open: it is told to nobody */
 	const struct wr_chain_secret *chain_secret; /* while it opens; NULL: none */

@@ -96,7 +96,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"idempotency_keys_max", o->idempotency_keys_max, 0, WR_IDEMPOTENCY_KEYS_MAX,
 		 false},
 		{"versioned_keys_max", o->versioned_keys_max, 0, WR_VERSIONED_KEYS_MAX, false},
-		{"outstanding_max", o->outstanding_max, 1, WR_OUTSTANDING_MAX, false},
+		{"outstanding_max", o->outstanding_max, 1, 1u << 22, false},
 		{"schemas_max", o->schemas_max, 0, 65535, false},
 		{"schema_bytes_max", o->schema_bytes_max, 4 * KIB, 64 * MIB, false},
 		{"validate_work_max", o->validate_work_max, 0, 1u << 31, false},

@@ -60,15 +60,12 @@ static int make_slots(struct weir_pipeline *p)
 	struct wr_memory *m = p->host.memory;
 	p->producers = m->ops->alloc(m, o->producers_max * sizeof *p->producers, 64);
 	p->members = m->ops->alloc(m, o->members_max * sizeof *p->members, WR_LINE_BYTES);
-	p->subscriptions = m->ops->alloc(m, o->subscriptions_max * sizeof *p->subscriptions, 64);
-	p->holds = m->ops->alloc(m, o->subscriptions_max * sizeof *p->holds, WR_LINE_BYTES);
 	p->wanted = m->ops->alloc(m, o->members_max * sizeof *p->wanted, 64);
 	p->events = m->ops->alloc(m, (o->producers_max + o->members_max) * sizeof *p->events, 64);
 	/* First of all: a table of zeros would have its end close the host's descriptor 0. */
 	for (uint32_t i = 0; p->events != NULL && i < o->producers_max + o->members_max; i++)
 		p->events[i].fd = -1;
-	if (p->producers == NULL || p->members == NULL || p->subscriptions == NULL ||
-	    p->holds == NULL || p->wanted == NULL || p->events == NULL)
+	if (p->producers == NULL || p->members == NULL || p->wanted == NULL || p->events == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < o->members_max; i++) {
 		p->members[i].pipeline = p;
@@ -76,6 +73,24 @@ static int make_slots(struct weir_pipeline *p)
 		p->members[i].pin = &p->chunks.pins[i];
 		p->members[i].event = &p->events[o->producers_max + i];
 	}
+	return 0;
+}
+
+int wr_pipeline_make_places(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_memory *m = p->host.memory;
+	struct wr_tables_limits limits;
+	wr_tables_limits_of(o, &limits);
+	int rc = wr_tables_init(&p->tables, m, &limits);
+	p->tables.may_lack_events =
+		o->compaction_keys != 0 || o->erasures_max != 0 || o->topic_retention;
+	if (rc != 0)
+		return rc;
+	p->subscriptions = m->ops->alloc(m, o->subscriptions_max * sizeof *p->subscriptions, 64);
+	p->holds = m->ops->alloc(m, o->subscriptions_max * sizeof *p->holds, WR_LINE_BYTES);
+	if (p->subscriptions == NULL || p->holds == NULL)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < o->subscriptions_max; i++) {
 		wr_store_relaxed(&p->holds[i].seq, UINT64_MAX);
 		wr_store_relaxed(&p->holds[i].count_seq, UINT64_MAX);
@@ -300,11 +315,7 @@ static void init_parkers(struct weir_pipeline *p)
 static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 {
 	const struct weir_options *o = &p->options;
-	struct wr_tables_limits limits;
-	wr_tables_limits_of(o, &limits);
-	int rc = wr_tables_init(&p->tables, p->host.memory, &limits);
-	p->tables.may_lack_events =
-		o->compaction_keys != 0 || o->erasures_max != 0 || o->topic_retention;
+	int rc = wr_pipeline_make_places(p);
 	p->host.memory->writer = WR_WRITTEN_BY_LOG;
 	if (rc == 0)
 		rc = wr_chunks_init(&p->chunks, p->host.memory, o->chunk_bytes, p->plan.chunk_count,
@@ -391,6 +402,24 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	return 0;
 }
 
+static void free_array(struct wr_memory *m, void *p, size_t bytes)
+{
+	if (p != NULL)
+		m->ops->free(m, p, bytes);
+}
+
+void wr_pipeline_free_places(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_memory *m = p->host.memory;
+	free_array(m, p->holds, o->subscriptions_max * sizeof *p->holds);
+	free_array(m, p->subscriptions, o->subscriptions_max * sizeof *p->subscriptions);
+	p->holds = NULL;
+	p->subscriptions = NULL;
+	wr_tables_fini(&p->tables, m);
+	memset(&p->tables, 0, sizeof p->tables);
+}
+
 static void free_subscriptions(struct weir_pipeline *p)
 {
 	struct wr_memory *m = p->host.memory;
@@ -412,12 +441,6 @@ static void free_subscriptions(struct weir_pipeline *p)
 		wr_group_fini(&live->group, m);
 		wr_sharing_free(p, live);
 	}
-}
-
-static void free_array(struct wr_memory *m, void *p, size_t bytes)
-{
-	if (p != NULL)
-		m->ops->free(m, p, bytes);
 }
 
 /* Their own arrays; of replays that are still open, what they read with. */
@@ -464,8 +487,6 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 			p->host.event_close(p->host.context, p->events[i].fd);
 	free_array(m, p->events, (o->producers_max + o->members_max) * sizeof *p->events);
 	free_array(m, p->wanted, o->members_max * sizeof *p->wanted);
-	free_array(m, p->holds, o->subscriptions_max * sizeof *p->holds);
-	free_array(m, p->subscriptions, o->subscriptions_max * sizeof *p->subscriptions);
 	free_array(m, p->members, o->members_max * sizeof *p->members);
 	free_array(m, p->producers, o->producers_max * sizeof *p->producers);
 	if (p->raises != NULL)
@@ -478,6 +499,6 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	wr_registry_close(p);
 	wr_metrics_free(p);
 	wr_chunks_fini(&p->chunks, m);
-	wr_tables_fini(&p->tables, m);
+	wr_pipeline_free_places(p);
 	free_array(m, p, sizeof *p);
 }

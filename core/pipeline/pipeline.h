@@ -82,6 +82,16 @@ struct wr_gate_sleepers {
 /* Buffers of the shared lane: how many threads may publish through it at once. */
 #define WR_SHARED_BUFFERS 64u
 
+/*
+ * What jobs over dead letters have left in the journal is beside what the program has planned
+ * (redrive_room.c): so much of options.subscriptions_max and outstanding_max.
+ */
+struct wr_redrive_room {
+	uint32_t subscriptions;
+	uint32_t outstanding;
+	bool is_over; /* a pipeline may have no more: they count as what the program has */
+};
+
 struct weir_pipeline {
 	/* Looked at by every publish: 0, or the code that refuses it, negated. */
 	WR_LINE_ALIGNED wr_atomic_u32 refuse;
@@ -122,6 +132,7 @@ struct weir_pipeline {
 	struct wr_extent_batch *control_batches;
 	uint64_t *wanted;      /* [members_max] of the group step: what members wait for on disk */
 	uint32_t wanted_count; /* when it last looked */
+	struct wr_redrive_room redrive_room;
 	struct wr_recovery_report recovery;
 	uint64_t recovery_ns;
 
@@ -386,6 +397,9 @@ int wr_pipeline_wait_at_gate(struct weir_pipeline *p, const struct wr_gate_wait 
 uint64_t wr_pipeline_deadline_ns(struct weir_pipeline *p, uint64_t timeout_ns);
 uint64_t wr_pipeline_left_ns(struct weir_pipeline *p, uint64_t deadline_ns);
 
+/* Tables, and what there is of each subscription; and gone again. */
+int wr_pipeline_make_places(struct weir_pipeline *p);
+void wr_pipeline_free_places(struct weir_pipeline *p);
 /* At open, with a journal: recovery, and what it finds into the tables. */
 int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem);
 /* The writer's and the journal's calls (`context`: the pipeline): wake who waits for it. */

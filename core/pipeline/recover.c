@@ -3,11 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/redrive.h"
 
 struct feed {
 	struct weir_pipeline *pipeline;
 	const char *short_option; /* the table that is too small for this journal; NULL: none is */
+	uint32_t lacking_jobs;    /* for so many there is no room; 0: it is something else */
 };
 
 /* The log is right and the tables are too small for it: that is no damage. */
@@ -31,15 +32,14 @@ static const char *short_catalog(struct weir_pipeline *p, bool subscription)
  * and there is room for the jobs'. 0, or -EINVAL. */
 static int check_room(struct feed *feed, uint32_t count, uint32_t jobs)
 {
-	struct wr_redrive_room *room = feed->pipeline->host.redrive_room;
-	if (room == NULL)
+	const struct wr_redrive_room *room = &feed->pipeline->redrive_room;
+	if (room->is_over)
 		return 0;
 	bool is_planned =
 		count - jobs <= feed->pipeline->options.subscriptions_max - room->subscriptions;
 	if (is_planned && jobs <= room->subscriptions)
 		return 0;
-	if (is_planned)
-		room->subscriptions = jobs;
+	feed->lacking_jobs = is_planned ? jobs : 0;
 	return table_is_short(feed, "subscriptions_max");
 }
 
@@ -162,7 +162,8 @@ static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t tim
 	return table_is_short(feed, short_table(p, view));
 }
 
-int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
+/* *ret_jobs: 0, or it failed for lack of room for so many of them, and changed nothing. */
+static int recover(struct weir_pipeline *p, uint32_t *ret_jobs, struct weir_problem *problem)
 {
 	const struct weir_options *o = &p->options;
 	struct wr_recovery_options options = {
@@ -183,6 +184,7 @@ int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
 	uint64_t began = wr_clock_mono_ns(p->host.clock);
 	int rc = wr_recovery_run(p->host.storage, p->host.memory, p->host.clock, &options, &sink,
 				 &p->segments, &p->recovered, &p->recovery, problem);
+	*ret_jobs = feed.lacking_jobs;
 	if (rc != 0 && feed.short_option != NULL) {
 		(void)snprintf(text, sizeof text,
 			       "this journal defines more than %s allows: nothing was changed, "
@@ -201,4 +203,18 @@ int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
 		return wr_problem_set(problem, -EINVAL, "chunk_bytes", text);
 	}
 	return 0;
+}
+
+int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
+{
+	uint32_t jobs;
+	int rc = recover(p, &jobs, problem);
+	while (rc != 0 && jobs > 0) {
+		*problem = (struct weir_problem){.code = 0};
+		rc = wr_redrive_make_room(p, jobs);
+		jobs = 0;
+		if (rc == 0)
+			rc = recover(p, &jobs, problem);
+	}
+	return rc;
 }

@@ -6,6 +6,7 @@
  *   redrive.c         the job: which letters, how fast, until when
  *   redrive_record.c  the run, and what became of it
  *   redrive_letters.c the subscription, and what is with a letter
+ *   redrive_room.c    places for such subscriptions, at open
  *
  * Thread: whoever steps it, as any member.
  */
@@ -17,6 +18,8 @@
 #include "core/pipeline/sharing.h"
 
 #define WR_REDRIVE_AT_ONCE 32u
+/* Of one job, at most. */
+#define WR_REDRIVE_OUTSTANDING_MAX 4096u
 
 /* What is done with a letter. */
 enum wr_redrive_way {
@@ -50,6 +53,13 @@ struct weir_redrive {
 	struct wr_redrive_sent sent[WR_REDRIVE_AT_ONCE];
 	uint32_t sent_count;
 };
+
+/* Makes tables and places anew, empty, with room for so many jobs' subscriptions: before anything
+ * is recovered. 0, or negative: it cannot go on. Where a pipeline may not have so many there is
+ * none from then on, and what they left counts as the program's. */
+int wr_redrive_make_room(struct weir_pipeline *p, uint32_t jobs);
+/* outstanding_max, as the program has asked for it. */
+uint32_t wr_planned_outstanding(const struct weir_pipeline *p);
 
 /* The subscription over a topic's letters, found or made. WEIR_E_UNKNOWN_NAME: nobody here names
  * the topic as dead letters, and it is not to be adopted. */

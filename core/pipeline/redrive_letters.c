@@ -45,8 +45,7 @@ int wr_redrive_subscription(struct weir_pipeline *p, uint32_t topic, bool adopt,
 			    struct weir_problem *problem)
 {
 	struct weir_subscription_options o;
-	const struct wr_redrive_room *room = p->host.redrive_room;
-	uint32_t planned = p->options.outstanding_max - (room != NULL ? room->outstanding : 0);
+	uint32_t planned = wr_planned_outstanding(p);
 	const char *topic_name = p->tables.catalog.topics[topic].name;
 	char name[WR_NAME_BYTES_MAX + 1];
 	if (!name_of(p, topic, name))
