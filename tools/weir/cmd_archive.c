@@ -228,6 +228,8 @@ static int run_create(struct weir_pipeline *p, const char *name)
 		fprintf(stderr, "weir: the name has more than %u bytes\n", NAME_BYTES_MAX);
 		return CLI_EXIT_USAGE;
 	}
+	uint32_t before;
+	bool was_there = weir_subscription_find(p, full, &before) == 0;
 	topic.name = full;
 	binding.name = full;
 	binding.filter = choices.filter.pattern != NULL ? &filter : NULL;
@@ -235,6 +237,12 @@ static int run_create(struct weir_pipeline *p, const char *name)
 	int rc = weir_topic_create(p, &topic, &binding.target, &problem);
 	if (rc == 0)
 		rc = weir_binding_create(p, &binding, NULL, &problem);
+	/* Or whoever asks for it a second time thinks that it has what was before. */
+	if (rc == 0 && was_there && choices.from_oldest)
+		fprintf(stderr,
+			"weir: archive \"%s\" was there, and goes on from where it is: "
+			"--from-oldest is for a new one\n",
+			name);
 	return rc != 0 ? cli_fail(name, rc, &problem) : print_archives(p, name);
 }
 
@@ -342,6 +350,15 @@ static void set_range(struct weir_replay_options *from)
 	from->pace_percent = (uint32_t)choices.pace;
 }
 
+static bool is_at_its_end(struct weir_pipeline *p, const char *name)
+{
+	struct weir_replay_to_status s;
+	for (uint32_t place = 0; weir_replay_to_each(p, &place, &s);)
+		if (strcmp(s.name, name) == 0)
+			return s.state == WEIR_REPLAY_COMPLETED;
+	return false;
+}
+
 static int run_replay(struct weir_pipeline *p, const char *name, const struct weir_filter *filter,
 		      const void *key, size_t key_bytes)
 {
@@ -358,10 +375,16 @@ static int run_replay(struct weir_pipeline *p, const char *name, const struct we
 	int code = find_names(p, ids, &o, &topic);
 	if (code != CLI_GO_ON)
 		return code;
+	bool was_at_its_end = is_at_its_end(p, name);
 	int rc = archive_replay_run(p, &o, &progress, &problem);
 	if (rc != 0 && rc != -EINTR)
 		return cli_fail(name, rc, problem.text[0] != '\0' ? &problem : NULL);
 	report(name, &progress);
+	if (rc == 0 && was_at_its_end)
+		fprintf(stderr,
+			"weir: the replay \"%s\" was completed before: nothing is copied again, a "
+			"name is for one replay\n",
+			name);
 	return rc == -EINTR ? INTERRUPT_EXIT : CLI_EXIT_OK;
 }
 

@@ -72,6 +72,9 @@ Test(archive_cli, the_log_is_replayed_to_a_subscription_once)
 	ARCHIVE("replay", "again", "--subscription", "queue", "--json");
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_expect_not_null(strstr(c.out, "\"events\": 0"), "%s", c.out);
+	cr_expect_str_eq(c.err,
+			 "weir: the replay \"again\" was completed before: nothing is copied "
+			 "again, a name is for one replay\n");
 	ARCHIVE("replay", "two", "--subscription", "queue", "--from", "1", "--to", "1");
 	cr_expect_eq(c.exit_code, 0, "%s", c.err);
 	cr_expect_not_null(strstr(c.out, "0 events"), "%s", c.out);
@@ -92,6 +95,12 @@ Test(archive_cli, an_archive_is_made_filled_listed_replayed_and_ended)
 	ARCHIVE("create", "all", "--topic", "work", "--from-oldest");
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_expect_str_eq(c.out, "all: of topic work, in topic archive.all\n");
+	cr_expect_str_eq(c.err, "");
+	ARCHIVE("create", "all", "--topic", "work");
+	cr_expect_str_eq(c.err, "");
+	ARCHIVE("create", "all", "--topic", "work", "--from-oldest");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.err, "archive \"all\" was there, and goes on"), "%s", c.err);
 	ARCHIVE("create", "none", "--topic", "work", "--filter", "{\"no\":[\"such\"]}", "--json");
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_expect_not_null(strstr(c.out, "\"source\": \"work\""), "%s", c.out);
