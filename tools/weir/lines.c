@@ -125,11 +125,16 @@ static void take_above(const struct weir_log_line *line)
 
 void lines_take(void *context, const struct weir_log_line *line)
 {
+	char text[LINE_BYTES];
 	(void)context;
-	if (wr_load_relaxed(&lines.showing) == 0)
+	if (lines.writer == NULL) {
+		size_t bytes = weir_log_format(WEIR_LOG_AS_TEXT, line, text, sizeof text);
+		(void)fwrite(text, 1, bytes, stderr);
+	} else if (wr_load_relaxed(&lines.showing) == 0) {
 		weir_log_writer_take(lines.writer, line);
-	else
+	} else {
 		take_above(line);
+	}
 }
 
 void lines_tell_suppressed(void)

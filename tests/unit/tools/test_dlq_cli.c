@@ -135,6 +135,11 @@ Test(dlq_cli, they_are_redriven_once_and_a_dry_run_does_nothing)
 	cr_expect_not_null(strstr(c.out, "reason=10 \"no such product\" handled\n"), "%s", c.out);
 	DLQ("ls", "dead", "--all", "--json");
 	cr_expect_not_null(strstr(c.out, "\"parked\":false,\"state\":\"handled\""), "%s", c.out);
+	/* A command that opens it with threads says that, and did not live to. */
+	CAPTURE(&c, cmd_journal, "journal", "erase", queue_bed.f.dir);
+	cr_expect_eq(c.exit_code, 0, "%d %s", c.exit_code, c.err);
+	cr_expect_not_null(strstr(c.err, "room for 1 subscriptions of jobs over dead letters"),
+			   "%s", c.err);
 	expect_seen((const uint64_t[]){10, 11, 20, 30}, 4);
 }
 
