@@ -17,6 +17,8 @@
 #define OUTSTANDING_VERSION 4u
 #define LIST_BYTES 56u
 #define SAVED_ENTRY_BYTES 80u
+/* Beside the number of crashes. */
+#define CRASH_FORGIVEN (1u << 31)
 
 static uint32_t bucket_count_of(const struct wr_outstanding_limits *l)
 {
@@ -65,7 +67,7 @@ static void clear_list(struct wr_outstanding_list *list)
 	list->first_here = list->carried_first = list->carried_last = WR_NO_ENTRY;
 	list->first_generation = list->top_generation = 1;
 	list->suspects_end = list->in_hand = 0;
-	list->crashes = list->progress = 0;
+	list->crashes = list->progress = list->forgiven = 0;
 	wr_store_relaxed(&list->count, 0u);
 }
 
@@ -384,7 +386,7 @@ void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uin
 	}
 	list->frontier = position;
 	list->suspects_end = list->in_hand = 0;
-	list->crashes = list->progress = 0;
+	list->crashes = list->progress = list->forgiven = 0;
 	wr_outstanding_set_position(o, settle, id, s);
 }
 
@@ -466,7 +468,7 @@ void wr_outstanding_save(struct wr_outstanding *o, struct wr_catalog *catalog, s
 		wr_sink_u32(sink, list->top_generation);
 		wr_sink_u64(sink, list->suspects_end);
 		wr_sink_u64(sink, list->in_hand);
-		wr_sink_u32(sink, list->crashes);
+		wr_sink_u32(sink, list->crashes | (list->forgiven != 0 ? CRASH_FORGIVEN : 0));
 		wr_sink_u32(sink, list->progress);
 		for (uint32_t at = list->first; at != WR_NO_ENTRY; at = o->entries[at].next)
 			save_entry(&o->entries[at], sink);
@@ -553,7 +555,8 @@ int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, ui
 		o->lists[id].top_generation = top_generation;
 		o->lists[id].suspects_end = suspects.suspects_end;
 		o->lists[id].in_hand = suspects.in_hand;
-		o->lists[id].crashes = suspects.crashes;
+		o->lists[id].crashes = suspects.crashes & ~CRASH_FORGIVEN;
+		o->lists[id].forgiven = (suspects.crashes & CRASH_FORGIVEN) != 0;
 		o->lists[id].progress = suspects.progress;
 		for (uint32_t k = 0; k < count; k++) {
 			int rc = load_entry(o, id, s, version, &in);

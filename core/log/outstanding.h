@@ -60,6 +60,7 @@ struct wr_outstanding_list {
 	uint64_t in_hand;      /* the one that was handed out alone; 0: none */
 	uint32_t crashes;
 	uint32_t progress;   /* 1: a suspect was settled or failed since the last crash */
+	uint32_t forgiven;   /* 1: a crash before it was not counted for that */
 	wr_atomic_u64 count; /* anybody may look (relaxed) */
 };
 

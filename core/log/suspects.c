@@ -12,12 +12,16 @@ struct wr_suspects wr_suspects_after(const struct wr_outstanding *o, uint32_t id
 	const struct wr_outstanding_list *list = &o->lists[id];
 	bool any = list->first != WR_NO_ENTRY;
 	bool suspects = any && o->entries[list->first].seq < list->suspects_end;
-	struct wr_suspects after = {.end = list->suspects_end, .crashes = list->crashes};
+	struct wr_suspects after = {.end = list->suspects_end,
+				    .crashes = list->crashes,
+				    .forgiven = list->forgiven != 0};
 	if (crashed && !suspects) {
 		after.end = any ? list->frontier : 0;
 		after.crashes = any ? 1 : 0;
+		after.forgiven = false;
 	} else if (crashed && list->crashes < CRASHES_ALONE) {
-		after.crashes = list->progress != 0 ? 1 : list->crashes + 1;
+		after.forgiven = !after.forgiven && list->progress != 0;
+		after.crashes += after.forgiven ? 0 : 1;
 	} else if (crashed && list->in_hand == 0) {
 		after.end = list->frontier;
 	}
@@ -45,6 +49,7 @@ static void crashed(struct wr_outstanding *o, uint32_t id, const struct wr_rejec
 	}
 	list->suspects_end = after.end;
 	list->crashes = after.crashes;
+	list->forgiven = after.forgiven;
 	list->progress = 0;
 	list->in_hand = 0;
 }

@@ -2,13 +2,14 @@
 /*
  * Poison that kills its process, and innocents that died with it (L33). What a shared subscription
  * has outstanding when the process dies is suspect, and nothing of it is counted: the one that did
- * it may be any. A second death without progress among the suspects, and they are handed out one
- * at a time, each behind a durable record that says which: a third one counts as an attempt of
- * that.
+ * it may be any. A second death without progress among the suspects, or a third with some, and they
+ * are handed out one at a time, each behind a durable record that says which: one more counts as an
+ * attempt of that. (Progress forgives one death, and not each: what kills a moment after it was
+ * handed out lets others be settled in every life, and they may be thousands.)
  *
  *   CRASHED      what is outstanding is suspect, unless older suspects are left: then those are,
  *                and it is one more crash; the first again where one of them was settled or failed
- *                in between. They are finite, and so it comes to an end. From the second on it
+ *                in between, once. From the second on it
  *                stays with one at a time until none is left. What is in hand has failed; where
  *                nothing is, it was none of them (some may stay for long: parked, delayed), and
  *                all that is outstanding is suspect.
@@ -26,6 +27,7 @@
 struct wr_suspects {
 	uint64_t end;
 	uint32_t crashes;
+	bool forgiven; /* one that had progress was not counted */
 	bool alone;
 };
 

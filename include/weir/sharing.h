@@ -16,10 +16,11 @@
  * An attempt that failed is durable before the event is handed out again, so that also with a crash
  * after each an event comes to its last one. `attempts` of an item counts from 1. What members had
  * when their process died is handed out again and not counted, as it is not where a lease runs out
- * before the event was polled: nobody knows that it failed. But after a second death, with none of
- * what was taken at the first settled or failed in between, that is handed out one at a time, each
- * event behind a durable record, and a death counts as an attempt of the one that was out: what
- * kills its process ends in the dead letters, and what died with it does not.
+ * before the event was polled: nobody knows that it failed. But after a second death with none of
+ * what was taken at the first settled or failed in between, or after a third one, that is handed
+ * out one at a time, each event behind a durable record, and a death counts as an attempt of the
+ * one that was out: what kills its process ends in the dead letters, and what died with it does
+ * not.
  *
  * Dead letters: an event that was rejected as dead, or failed attempts_max times, is published to
  * the subscription's dead-letter topic, with key, payload, headers and ids as they were and its

@@ -136,7 +136,7 @@ struct oracle_queue {
 	/* What was outstanding when the process died, as the log says. */
 	uint64_t suspects_end, in_hand, in_hand_record;
 	uint32_t crashes;
-	bool progress;
+	bool progress, forgiven;
 	struct oracle_shared events[ORACLE_RECORDS_MAX];
 };
 

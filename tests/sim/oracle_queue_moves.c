@@ -96,6 +96,6 @@ void oracle_queue_moved(uint64_t record_seq, uint32_t s,
 		q->position++;
 	forget_acknowledged(s);
 	q->suspects_end = q->in_hand = q->crashes = 0;
-	q->progress = false;
+	q->progress = q->forgiven = false;
 	sub->rows[0].position = oracle_queue_lowest_place(s);
 }

@@ -185,8 +185,10 @@ static void fold_suspects(uint64_t seq, uint32_t s, const struct wr_reject *r)
 		if (!older) {
 			q->suspects_end = any ? q->frontier : 0;
 			q->crashes = any;
+			q->forgiven = false;
 		} else if (q->crashes < 2) {
-			q->crashes = q->progress ? 1 : q->crashes + 1;
+			q->forgiven = q->progress && !q->forgiven;
+			q->crashes += q->forgiven ? 0 : 1;
 		} else if (q->in_hand == 0) {
 			q->suspects_end = q->frontier;
 		}
@@ -365,7 +367,7 @@ void oracle_queues_fold_anew(uint64_t last_seq)
 		q->frontier = q->position = 0;
 		q->has_carried = false;
 		q->suspects_end = q->in_hand = q->crashes = 0;
-		q->progress = false;
+		q->progress = q->forgiven = false;
 		q->touched_end = world_is_queue(s) ? last_seq + 1 : 0;
 	}
 }
@@ -437,7 +439,7 @@ static void check_key(uint32_t s, uint64_t seq)
 			    "a key's next while one of it is not settled", seq, i);
 }
 
-/* After two deaths without progress: one at a time, and that is durable. */
+/* After two deaths without progress, or three: one at a time, and that is durable. */
 static void check_alone(const struct world_member *m, const struct weir_item *item)
 {
 	const struct oracle_queue *q = &oracle.queues[m->subscription];

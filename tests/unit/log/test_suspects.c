@@ -2,8 +2,8 @@
 /*
  * Goal:   what is outstanding when the process dies is suspect and counts nothing; a second death
  *         without progress has suspects go one at a time, and only the one in hand has failed at
- *         the next one; progress begins anew, but the suspects are the same ones, so that it comes
- *         to an end. Rule: L33.
+ *         the next one; progress forgives one death, and no more: what kills a moment after it was
+ *         handed out, beside many others, comes to an end, too. Rule: L33.
  * Method: records through wr_decide(), and what they come to. Saved and loaded after each.
  */
 #include "tests/unit/log/outstanding_bed.h"
@@ -144,7 +144,7 @@ CASE(outstanding, a_suspect_that_stays_hides_none_that_comes_later)
 	cr_expect(attempts(3) == 1 && attempts(2) == 0);
 }
 
-CASE(outstanding, progress_begins_anew_and_the_suspects_stay_the_same)
+CASE(outstanding, progress_forgives_one_death_and_the_suspects_stay_the_same)
 {
 	mark(3);
 	(void)dies();
@@ -160,6 +160,22 @@ CASE(outstanding, progress_begins_anew_and_the_suspects_stay_the_same)
 	settle(4);
 	cr_expect_not(dies(), "one was settled in between");
 	cr_assert_eq(reject(WR_VERDICT_RETRY, 6, 1), 0);
-	cr_expect_not(dies(), "one has failed, and was counted");
+	cr_expect(dies(), "one has failed, and was counted; but that was forgiven before");
+	cr_expect(dies());
+}
+
+CASE(outstanding, a_death_without_progress_counts_behind_one_that_was_forgiven)
+{
+	mark(3);
+	(void)dies();
+	settle(1);
+	cr_expect_not(dies());
+	cr_expect(dies());
+	settle(2);
+	settle(3);
+	mark(2);
+	cr_expect_not(dies(), "others: it begins anew");
+	settle(4);
+	cr_expect_not(dies(), "and so does what is forgiven");
 	cr_expect(dies());
 }
