@@ -278,6 +278,9 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 	}
 	if (count > 0)
 		return (int)count;
+	/* What it has passed over is handed to the log before it sleeps: nobody would wake it. */
+	if (s->settled_count > 0)
+		(void)wr_sharing_flush(m);
 	wr_member_unpin(m);
 	wr_member_want_nothing(m);
 	return tell_damage(m);

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "core/pipeline/sharing.h"
 #include "tests/support/erase_bed.h"
 
 #define SECRET "private-to-nobody-else"
@@ -28,12 +29,13 @@ static void teardown(void)
 
 TestSuite(erase_waiting, .fini = teardown, .timeout = 150);
 
-static void begin(enum weir_order order)
+static void begin_with(enum weir_order order, bool by_hand)
 {
 	struct weir_subscription_options o;
 	const char *topic = "people";
 
 	erase_bed_init(&f);
+	f.options.manual = by_hand;
 	fixture_open(&f);
 	people = fixture_topic(&f, topic, 1);
 	producer = fixture_producer(&f, NULL);
@@ -44,6 +46,11 @@ static void begin(enum weir_order order)
 	o.order = order;
 	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &queue, NULL), 0);
 	member = NULL;
+}
+
+static void begin(enum weir_order order)
+{
+	begin_with(order, false);
 }
 
 static void publish(const char *key, const char *text, uint64_t delay_ns)
@@ -147,6 +154,28 @@ Test(erase_waiting, one_that_is_to_be_tried_again_in_an_hour_is_not)
 	expect_public();
 	cr_assert_eq(weir_reject(member, &item, &later), 0);
 	expect_gone(sequence);
+	fixture_close(&f, NULL);
+}
+
+/* By hand, so that nothing but the poll can do it. */
+Test(erase_waiting, what_a_poll_passes_over_it_hands_to_the_log)
+{
+	struct weir_lag lag = {.events = 1};
+	struct weir_item item;
+
+	begin_with(WEIR_ORDER_NONE, true);
+	publish(KEY, "payload of " SECRET, 0);
+	(void)erase_bed_key(&f, people, KEY);
+	member = fixture_member(&f, queue, "one");
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (lag.events > 0 || !lag.exact) {
+		cr_assert_lt(fixture_now_ns(), end_ns, "it is not passed over");
+		fixture_settle(&f);
+		cr_assert_eq(weir_poll(member, &item, 1, 0), 0);
+		cr_assert_eq(member->sharing->settled_count, 0u, "it would sleep with it");
+		cr_assert_eq(weir_lag(f.pipeline, queue, &lag), 0);
+	}
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
 	fixture_close(&f, NULL);
 }
 
