@@ -124,7 +124,8 @@ struct weir_lag {
 	                       read it is that of the record before */
 	bool exact; /**< `events` and `bytes` are: false for a moment after a seek, while events are
 	                 counted again; until the next seek or open, where they were from before a
-	                 filter that is forgotten (weir_subscription_set_filter) */
+	                 filter that is forgotten (weir_subscription_set_filter), or could not be
+	                 read to be counted */
 	bool time_exact; /**< `time_ns` is: false while counts begin anew, and while the oldest is
 	                      looked for, which takes a while in a long log: behind an open or a
 	                      seek back, and where the next lies far behind the last. Until then
