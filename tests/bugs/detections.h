@@ -73,6 +73,7 @@
 	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
 	  "partition_retry::"                                                                      \
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
+	X(FULL_QUEUE_TAKES, sim_pipeline, "taken, and a queue that refuses is full")               \
 	X(FULL_QUEUE_TAKES, unit_queue_length,                                                     \
 	  "queue_refuses::a_full_queue_refuses_until_some_is_settled")                             \
 	X(SAID_NOT_SAVED, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")  \

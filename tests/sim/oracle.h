@@ -137,6 +137,8 @@ struct oracle_queue {
 	uint64_t suspects_end, in_hand, in_hand_record;
 	uint32_t crashes;
 	bool progress, forgiven;
+	bool length_known;     /* by the writer, without a count of the group's */
+	uint64_t refuses_from; /* in this life, where it does */
 	struct oracle_shared events[ORACLE_RECORDS_MAX];
 };
 
@@ -244,6 +246,9 @@ bool oracle_went_back(const struct world_member *m, const struct weir_item *item
 void oracle_check_lent(const struct world_member *m);
 void oracle_acked(struct world_member *m, const struct weir_item *item);
 void oracle_committed(struct world_member *m, const struct weir_assignment *a, uint32_t count);
+/* Events that somebody has still to settle, their bytes, and the oldest of them. */
+void oracle_recount(uint32_t subscription, uint64_t *ret_events, uint64_t *ret_bytes,
+		    uint64_t *ret_oldest_seq);
 void oracle_check_lag(uint32_t subscription);
 void oracle_check_retention(void);
 void oracle_check_drained(uint32_t subscription);
@@ -332,6 +337,14 @@ void oracle_queue_committed(struct world_member *m, int rc, enum weir_level leve
 /* The library still knows of it, whether its lease is over or not. */
 bool oracle_queue_is_held(const struct world_member *m, const struct weir_item *item);
 void oracle_queue_left(struct world_member *m);
+/* oracle_lengths.c: how long queues are that refuse what is too much */
+/* It has its options in this life; it was made, or moved. */
+void oracle_length_begins(uint32_t subscription);
+void oracle_length_moved(uint32_t subscription, uint64_t record_seq, uint64_t position);
+/* An event is next in the log; a record was folded; so many events at once were refused for it. */
+void oracle_length_event(uint64_t seq, uint32_t topic);
+void oracle_length_fold(uint64_t seq);
+void oracle_length_refused(uint32_t subscription, uint64_t handed_seq, uint32_t events);
 /* oracle_tries.c: what the log says of events of partitions that failed, */
 void oracle_try_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
 void oracle_try_letter(uint64_t seq, const struct wr_record_view *view, bool checked);

@@ -143,6 +143,8 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	world_check(o->source < oracle.source_count && (o->topic < WORLD_TOPICS || is_letter),
 		    "an event that nobody handed over", seq, o->source);
 	o->copied = 0;
+	if (checked)
+		oracle_length_event(seq, o->topic);
 	oracle_place_event(seq, view);
 	if (is_letter) {
 		(world.has_queues ? oracle_queue_letter : oracle_try_letter)(seq, view, checked);
@@ -152,8 +154,12 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	struct oracle_source *source = &oracle.sources[o->source];
 	if (source->has_runs)
 		check_run(seq, source, o->k);
-	world_check(source->has_runs || o->k == source->last_k + 1,
+	/* Behind what a full queue refused an unnamed producer goes on. */
+	bool may_lack = world.refuses && !source->named && o->k > source->last_k;
+	world_check(source->has_runs || may_lack || o->k == source->last_k + 1,
 		    "a source's events are out of order, lost or doubled (seq, k)", seq, o->k);
+	for (uint32_t k = source->last_k + 1; may_lack && k < o->k; k++)
+		source->seq_of[k] = 0;
 	source->last_k = o->k;
 	source->seq_of[o->k] = (uint32_t)seq;
 	if (checked)
@@ -189,8 +195,10 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 		}
 	world_check(control.order == (uint32_t)world.queues[id].order,
 		    "a subscription of another order", id, control.order);
-	if (world_is_queue(id))
+	if (world_is_queue(id)) {
 		oracle_queue_start(id, control.start_seq);
+		oracle_length_moved(id, seq, control.start_seq);
+	}
 	oracle_tries_made(seq, id);
 	uint32_t filter_bytes;
 	const uint8_t *filter = wr_control_subscription_filter(view, &filter_bytes);
@@ -484,4 +492,6 @@ void oracle_fold(uint64_t seq, bool checked)
 	default:
 		world_fail("a record of a kind that nobody wrote", seq, o->kind);
 	}
+	if (checked)
+		oracle_length_fold(seq);
 }

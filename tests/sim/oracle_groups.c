@@ -252,14 +252,12 @@ static void check_oldest(uint32_t subscription, const struct weir_lag *lag, uint
 	world_sometimes(SOMETIMES_OLDEST_KNOWN);
 }
 
-void oracle_check_lag(uint32_t subscription)
+void oracle_recount(uint32_t subscription, uint64_t *ret_events, uint64_t *ret_bytes,
+		    uint64_t *ret_oldest_seq)
 {
-	struct oracle_subscription *sub = &oracle.subscriptions[subscription];
-	struct weir_lag lag;
+	const struct oracle_subscription *sub = &oracle.subscriptions[subscription];
 	uint64_t events = 0, bytes = 0, oldest_seq = UINT64_MAX;
 
-	if (!sub->exists || weir_lag(world.pipeline, subscription, &lag) != 0 || !lag.exact)
-		return;
 	for (uint32_t r = 0; r < sub->row_count; r++) {
 		const struct oracle_row *row = &sub->rows[r];
 		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
@@ -285,6 +283,20 @@ void oracle_check_lag(uint32_t subscription)
 				oldest_seq = wr_min_u64(oldest_seq, list->seqs[i]);
 		}
 	}
+	*ret_events = events;
+	*ret_bytes = bytes;
+	*ret_oldest_seq = oldest_seq;
+}
+
+void oracle_check_lag(uint32_t subscription)
+{
+	struct weir_lag lag;
+	uint64_t events, bytes, oldest_seq;
+
+	if (!oracle.subscriptions[subscription].exists ||
+	    weir_lag(world.pipeline, subscription, &lag) != 0 || !lag.exact)
+		return;
+	oracle_recount(subscription, &events, &bytes, &oldest_seq);
 	world_check(lag.events == events, "lag is not what a recount gives", lag.events, events);
 	world_check(lag.bytes == bytes, "lag in bytes is not what a recount gives", lag.bytes,
 		    bytes);

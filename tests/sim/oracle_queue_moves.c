@@ -90,6 +90,7 @@ void oracle_queue_moved(uint64_t record_seq, uint32_t s,
 		e->generation = q->first_generation;
 		e->place = place;
 	}
+	oracle_length_moved(s, record_seq, position);
 	q->frontier = position;
 	q->position = 1;
 	while (q->position < position && q->events[q->position].state != ORACLE_OUTSTANDING)

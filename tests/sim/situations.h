@@ -114,6 +114,7 @@
 
 /* Not asked for: seeds with filters, replays, schemas, and with so many files are few. */
 #define SOMETIMES_FILTERS_MAP(X)                                                                   \
+	X(QUEUE_FULL, "publishes that a full queue refused")                                       \
 	X(FILTER_CHANGED, "filters that were changed")                                             \
 	X(FILTER_FULL, "filters that were refused because four are needed")                        \
 	X(FILTER_FORGOTTEN, "filters that nothing needs any more")                                 \

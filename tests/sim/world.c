@@ -570,6 +570,7 @@ void world_run_seed(void)
 	if (world.swarm.is_on)
 		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
+	world_filters_begin();
 	world_queues_begin();
 	world_tries_begin();
 	world_replays_begin();
@@ -581,7 +582,6 @@ void world_run_seed(void)
 	world_retention_begin();
 	world_snapshots_begin();
 	world_transactions_begin();
-	world_filters_begin();
 	forget_users();
 	set_options();
 	oracle_reset();

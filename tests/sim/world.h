@@ -98,6 +98,7 @@ struct world_producer {
 	bool named;
 	bool wants_sequences;
 	bool fenced;    /* another holder of its name was opened */
+	bool is_stuck;  /* a full queue refused it: all behind that is, too */
 	bool busy;      /* inside a blocking call */
 	uint32_t claim; /* k of the open claim; 0: none */
 	size_t claim_bytes;
@@ -155,6 +156,7 @@ struct world_queue {
 	bool parks;               /* what is dead keeps its key */
 	bool priorities;
 	uint64_t length_max, length_bytes_max; /* 0: none */
+	bool refuses;                          /* when_long: what is too much, not the oldest */
 };
 
 /* What a seed has, where events of partitions fail. */
@@ -276,6 +278,7 @@ struct world {
 	bool has_terms; /* and their events are not for at once, or not for ever */
 	bool has_priorities;
 	struct world_queue queues[WORLD_SUBSCRIPTIONS];
+	bool refuses;                           /* some queue does */
 	bool queue_is_set[WORLD_SUBSCRIPTIONS]; /* in this life */
 	bool has_tries;
 	struct world_tries tries[WORLD_SUBSCRIPTIONS];

@@ -425,6 +425,7 @@ bool world_subscribe(uint32_t s)
 		return false;
 	world_check(id == s, "another id", id, s);
 	world.queue_is_set[s] = true;
+	oracle_length_begins(s);
 	if (s == WORLD_LATE && !existed && sub->start_target > 1) {
 		world_sometimes(SOMETIMES_LATE);
 		if (is_below)

@@ -14,6 +14,7 @@
 #define PAYLOAD_MAX 1024u
 #define BAD_SEQUENCE 7u
 #define NO_TOPIC 77u
+#define RUN_EVENTS_MAX (EVENTS_AT_ONCE + 1u)
 
 static uint64_t mix(uint64_t x)
 {
@@ -85,6 +86,7 @@ void world_promised(uint32_t source, uint32_t k, enum weir_level level)
 
 	world_check(s->last_k >= k, "acknowledged, and not in the log", source, k);
 	uint64_t seq = s->seq_of[k];
+	world_check(seq != 0, "acknowledged, and passed over", source, k);
 	if (level == WEIR_LEVEL_DURABLE) {
 		world_check(seq <= wr_load_acquire(&link->durable_seq),
 			    "acknowledged as durable behind the durable sequence", source, k);
@@ -119,8 +121,26 @@ static void check_what_it_rests_on(const struct world_producer *p, const struct 
 		    t->rests_on, safe_seq);
 }
 
-static void refused(struct world_producer *p, const struct world_ticket *t, int code)
+/* Nothing of it is in the log; a name's others follow when somebody opens it again. */
+static void refused_for_length(struct world_producer *p, const struct world_ticket *t,
+			       uint32_t subscription)
 {
+	const struct oracle_source *s = &oracle.sources[p->source];
+
+	oracle_length_refused(subscription, t->rests_on,
+			      t->first_k == 0 ? RUN_EVENTS_MAX : t->last_k - t->first_k + 1);
+	for (uint32_t k = t->first_k; k != 0 && k <= t->last_k; k++)
+		/* Whoever has the name by now may have sent it again. */
+		world_check(p->fenced || k > s->last_k || s->seq_of[k] == 0,
+			    "refused for a full queue, and in the log", p->source, k);
+	p->is_stuck = p->named && t->first_k != 0;
+}
+
+static void refused(struct world_producer *p, const struct world_ticket *t,
+		    const struct weir_ack_range *range)
+{
+	int code = range->code;
+
 	if (code == WEIR_E_FAILED) {
 		world_check(world_has_failed(), "unknown, and nothing had failed", p->source, 0);
 		return;
@@ -131,6 +151,12 @@ static void refused(struct world_producer *p, const struct world_ticket *t, int 
 		world_sometimes(SOMETIMES_FENCED_PRODUCER);
 		return;
 	}
+	if (code == WEIR_E_QUEUE_FULL) {
+		refused_for_length(p, t, range->subscription);
+		return;
+	}
+	if (p->is_stuck && code == WEIR_E_OUT_OF_SEQUENCE)
+		return;
 	world_check(t->first_k == 0, "refused without a reason (source, k)", p->source, t->last_k);
 	world_check(p->named ? code == WEIR_E_OUT_OF_SEQUENCE
 			     : code == WEIR_E_UNKNOWN_NAME || code == WEIR_E_CONFLICT,
@@ -156,7 +182,7 @@ static void answer(void *context, const struct weir_ack_range *range)
 		if (range->code == 0)
 			accepted(p, ticket);
 		else
-			refused(p, ticket, range->code);
+			refused(p, ticket, range);
 	}
 	const struct world_ticket *first = &p->tickets[range->first_ticket % WORLD_TICKETS];
 	if (range->code == 0 && p->wants_sequences)
@@ -396,6 +422,7 @@ void world_publish_once(void)
 		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
 				    (rc == WEIR_E_CONFLICT && t.version != 0) ||
 				    is_refused_for_room(rc) ||
+				    (rc == WEIR_E_QUEUE_FULL && world.refuses) ||
 				    (rc == WEIR_E_FAILED && world_has_failed()),
 			    "publish_once", (uint64_t)-rc, k);
 		world.once_open |= rc == -ETIMEDOUT || rc == WEIR_E_FAILED;
@@ -499,7 +526,7 @@ static void close_one(struct world_producer *p)
 	world_call_end(&call, "the close of a producer over its deadline");
 	world_note("producer_close", p->source, (uint64_t)(uint32_t)rc);
 	if (rc == WEIR_E_FENCED || rc == WEIR_E_OUT_OF_SEQUENCE || rc == WEIR_E_UNKNOWN_NAME ||
-	    rc == WEIR_E_CONFLICT) {
+	    rc == WEIR_E_CONFLICT || rc == WEIR_E_QUEUE_FULL) {
 		world_check(untold != 0, "a refusal that was told before", p->source, 0);
 		check_what_it_rests_on(p, &p->tickets[untold % WORLD_TICKETS]);
 	}
@@ -537,6 +564,8 @@ void world_producer_act(struct world_producer *p, bool may_block)
 	}
 	if (p->claim != 0) {
 		end_claim(p);
+	} else if (p->is_stuck && may_block) {
+		close_one(p);
 	} else if (what < 30) {
 		(void)weir_producer_poll_acks(p->handle);
 	} else if (what < 34) {

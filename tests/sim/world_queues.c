@@ -23,6 +23,7 @@
 #define LENGTH_MAX 40u
 #define UNLIMITED_ONE_IN (2 * SWARM_SEED_ONE_IN) /* seeds: half of those with queues */
 #define LENGTH_BYTES 500u
+#define REFUSES_ONE_IN 4u /* seeds with queues */
 
 static void draw_queue(struct world_queue *q, struct wr_prng *prng)
 {
@@ -83,6 +84,19 @@ static void draw_more(void)
 	}
 }
 
+/* Not in histories, nor with filters; and a sequence of its own again. One refuses for both. */
+static void draw_refusal(void)
+{
+	struct wr_prng prng;
+	struct world_queue *q = &world.queues[1];
+
+	wr_prng_init(&prng, world.seed ^ 0x4ef05e);
+	if (world.history != NULL || world.has_filters || wr_prng_below(&prng, REFUSES_ONE_IN) != 0)
+		return;
+	q->refuses = world.refuses = true;
+	q->length_max = 1 + wr_prng_below(&prng, LENGTH_MAX);
+}
+
 /* From the event alone, however often it is published. */
 void world_queues_event(uint64_t hash, struct weir_delivery *delivery, struct weir_event *event)
 {
@@ -110,7 +124,7 @@ void world_queues_begin(void)
 	bool is_drawn = world.swarm.is_on ? world.seed % SWARM_SEED_ONE_IN == 0
 					  : world.seed % SEED_ONE_IN == 4;
 	world.has_queues = is_drawn && !world.memory_only;
-	world.has_terms = world.has_priorities = false;
+	world.has_terms = world.has_priorities = world.refuses = false;
 	if (!world.has_queues)
 		return;
 	wr_prng_init(&prng, world.seed ^ 0x40e0e);
@@ -118,6 +132,7 @@ void world_queues_begin(void)
 	if (wr_prng_below(&prng, 2) == 0)
 		draw_queue(&world.queues[WORLD_LATE], &prng);
 	draw_more();
+	draw_refusal();
 }
 
 void world_queue_options(uint32_t subscription, struct weir_subscription_options *o)
@@ -139,6 +154,7 @@ void world_queue_options(uint32_t subscription, struct weir_subscription_options
 	o->priorities = q->priorities;
 	o->length_max = q->length_max;
 	o->length_bytes_max = q->length_bytes_max;
+	o->when_long = q->refuses ? WEIR_LONG_REFUSE : WEIR_LONG_DROP;
 	o->when_dead = q->parks ? WEIR_DEAD_PARK : WEIR_DEAD_PASS;
 	o->when_slow = WEIR_SLOW_CATCH_UP;
 	oracle.subscriptions[subscription].when_slow = WEIR_SLOW_CATCH_UP;
