@@ -251,20 +251,30 @@ static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct w
 	if (!wr_control_generation_read(view, &generation) || view->head->key_hash != 0 ||
 	    generation.position == WR_POSITION_KEEP || undo->entries != NULL)
 		return -EINVAL; /* nor could it be taken back with a run */
-	if (generation.position > seq)
+	/* Detached: it goes on nowhere, and lag is what comes from here on. */
+	bool detaches = generation.position == WR_POSITION_DETACHED;
+	uint64_t position = wr_load_relaxed(&t->settle.rows[s->row_first].position); /* own */
+	if (detaches && generation.owner == WR_OWNER_CARRIED_STAY)
+		return -EINVAL;
+	if (detaches)
+		generation.position += wr_position_stood(position);
+	else if (generation.position > seq)
 		return WEIR_E_TRUNCATED;
 	int rc = wr_settle_generation(&t->settle, undo, s->row_first, &generation);
 	if (rc != 0)
 		return rc;
 	uint32_t id = view->head->topic;
 	for (uint32_t row = 0; row < s->row_count; row++)
-		wr_tables_count_from(t, undo, s, row, generation.position, seq);
+		wr_tables_count_from(t, undo, s, row, detaches ? seq : generation.position, seq);
 	bool carried_stay = generation.owner == WR_OWNER_CARRIED_STAY;
 	wr_outstanding_move(&t->outstanding, &t->settle, id, s, generation.position, carried_stay);
 	wr_lengths_forget(&t->lengths);
 	d->id = t->outstanding.lists[id].first_generation;
-	d->moved_to = wr_load_relaxed(&t->settle.rows[s->row_first].position); /* own */
 	d->features = carried_stay ? WR_BATCH_CARRIED_STAY : 0;
+	if (detaches)
+		d->features = WR_BATCH_DETACHED;
+	else
+		d->moved_to = wr_load_relaxed(&t->settle.rows[s->row_first].position); /* own */
 	return 0;
 }
 

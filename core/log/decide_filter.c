@@ -114,7 +114,7 @@ static void count_filtered(struct wr_tables *t, struct wr_undo *undo,
 			wr_load_relaxed(&t->settle.rows[s->row_first + row].position); /* own */
 		if (shared)
 			position = o->lists[id].frontier;
-		else if (wr_position_is_nowhere(position))
+		if (wr_position_is_nowhere(position))
 			continue; /* it counts from the record that puts it somewhere */
 		wr_tables_count_from(t, undo, s, row, position, seq);
 	}

@@ -163,7 +163,10 @@ static bool has_room(struct wr_tables *t, uint32_t id, uint64_t seq, bool alone)
 		return true;
 	if (of->full_at == seq && alone)
 		return false;
-	if (!measure(t, id, &events, &bytes))
+	/* Of what is detached nothing is kept for anybody. */
+	uint64_t position = wr_load_relaxed(
+		&t->settle.rows[t->catalog.subscriptions[id].row_first].position); /* own */
+	if (wr_position_is_detached(position) || !measure(t, id, &events, &bytes))
 		return true;
 	of->room_events = room_of(wr_load_relaxed(&of->events_max), events);
 	of->room_bytes = room_of(wr_load_relaxed(&of->bytes_max), bytes);

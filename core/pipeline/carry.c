@@ -197,7 +197,8 @@ static bool go_through(struct wr_carrying *c, struct wr_sharing *sharing, uint32
 	struct wr_share_cursor before = c->at;
 	struct wr_share_event *e;
 	/* While it is moved, or not open yet, nothing is as it will be. */
-	if (sharing->moves || sharing->live->failures.reopening.state != WR_REOPENED) {
+	if (wr_sharing_is_to_move(sharing) ||
+	    sharing->live->failures.reopening.state != WR_REOPENED) {
 		c->failed = true;
 		return true;
 	}

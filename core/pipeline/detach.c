@@ -9,6 +9,7 @@
 
 #include "core/base/bug.h"
 #include "core/pipeline/lag_count.h"
+#include "core/pipeline/sharing.h"
 
 void wr_detach_sought(struct wr_subscription_live *live)
 {
@@ -33,7 +34,7 @@ static bool stands_somewhere(struct weir_pipeline *p, const struct wr_subscripti
 	*ret_any_detached = false;
 	for (uint32_t r = 0; r < s->row_count; r++) {
 		uint64_t position = wr_load_relaxed(&wr_position_row(p, s, r)->position);
-		if (live->group.rows[r].seek_position != WR_SEEK_NONE)
+		if (live->sharing == NULL && live->group.rows[r].seek_position != WR_SEEK_NONE)
 			return false;
 		*ret_any_detached = *ret_any_detached || wr_position_is_detached(position);
 		*ret_from_seq = wr_min_u64(*ret_from_seq, position);
@@ -50,14 +51,17 @@ void wr_detach_look(struct weir_pipeline *p, struct wr_subscription_live *live,
 	bool rises = above && !live->lag_above && live->sought_to == 0;
 	if (live->sought_to != 0 && is_counted(live))
 		live->sought_to = 0; /* from the next look on */
-	if (wr_load_relaxed(&live->when_slow) != WEIR_SLOW_DETACH || live->sharing != NULL ||
+	if (wr_load_relaxed(&live->when_slow) != WEIR_SLOW_DETACH ||
 	    wr_load_relaxed(&live->seek_done) != live->seek_taken || /* own */
 	    !stands_somewhere(p, live, &from_seq, &any_detached))
 		return;
 	/* A partition that came to be in force since then follows the others. */
 	if ((!rises && !any_detached) || WR_BUG(NEVER_DETACHED))
 		return;
-	wr_group_seek(&live->group, WR_POSITION_DETACHED);
+	if (live->sharing != NULL)
+		wr_sharing_detach(live->sharing);
+	else
+		wr_group_seek(&live->group, WR_POSITION_DETACHED);
 	live->detachments += rises;
 	wr_pipeline_say(p, WR_EVENT_SUBSCRIPTION_DETACHED,
 			WR_FIELDS(wr_field_text("subscription", name),

@@ -352,6 +352,8 @@ void wr_member_move_to(struct weir_member *m, uint64_t seq);
 enum wr_event_by wr_member_event_by(struct weir_member *m);
 /* What it sleeps for at its gate, having found nothing (gate_sleepers.c). */
 uint64_t wr_member_wants(struct weir_member *m);
+/* It was too slow, and has nothing before a seek (WR_POSITION_DETACHED). The code. */
+int wr_member_say_detached(struct weir_member *m);
 /* A poll that never waits: items, 0, or a negative code. */
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max);
 

@@ -82,9 +82,9 @@ static bool pass_rows(struct weir_pipeline *p, struct wr_subscription_live *live
 static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t gate)
 {
 	struct weir_lag lag;
-	if (sharing->wanted != 0)
+	if (sharing->wanted != 0 || wr_sharing_is_detached(sharing))
 		return true; /* it takes: that passes over them, too */
-	if (sharing->moves || sharing->mark_refused || sharing->marks_on_way != 0)
+	if (wr_sharing_is_to_move(sharing) || sharing->mark_refused || sharing->marks_on_way != 0)
 		return false; /* what is on its way may end far below the gate */
 	if (!wr_pass_is_due(p, sharing->marked_seq, gate + 1))
 		return true;

@@ -429,8 +429,7 @@ static void see_route(struct weir_member *m)
 	m->route = route;
 }
 
-/* It was too slow, and has nothing before a seek (WR_POSITION_DETACHED). */
-static int say_detached(struct weir_member *m)
+int wr_member_say_detached(struct weir_member *m)
 {
 	wr_member_unpin(m);
 	wr_member_want_nothing(m);
@@ -471,7 +470,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 		return wr_load_relaxed(&m->fenced_out) != 0 ? WEIR_E_FENCED : 0;
 	}
 	if (WR_UNLIKELY(m->detached))
-		return say_detached(m);
+		return wr_member_say_detached(m);
 	bool is_blocking = wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK;
 	if (is_blocking)
 		tell_reading(m);

@@ -19,7 +19,7 @@ void wr_sharing_measure(struct wr_sharing *sharing, uint64_t lag_events, uint64_
 	uint64_t events_max = wr_load_relaxed(&sharing->length_max);
 	uint64_t bytes_max = wr_load_relaxed(&sharing->length_bytes_max);
 	sharing->excess = (struct wr_share_excess){0};
-	if (sharing->moves)
+	if (wr_sharing_is_to_move(sharing))
 		return;
 	if (events_max != 0 && lag_events > events_max) {
 		uint64_t not_waiting = (uint64_t)share->in_state[WR_SHARE_LEASED] +

@@ -227,6 +227,8 @@ static int tell_damage(struct weir_member *m)
 	uint32_t damage = wr_load_acquire(&sharing->damage); /* DM1 */
 	if (damage == 0)
 		return 0;
+	if (damage == (uint32_t)-WEIR_E_DETACHED)
+		return wr_member_say_detached(m);
 	m->problem = (struct weir_problem){.code = -(int)damage};
 	(void)snprintf(m->problem.text, sizeof m->problem.text,
 		       "what follows sequence %llu cannot be read (%s): `weir journal verify` says "

@@ -11,10 +11,14 @@
  * following the log, begins anew behind that record only: what was settled before it does not
  * stay.
  *
+ * That a queue was too slow (detach.h) is such a move, to nowhere: nothing is outstanding any more,
+ * and nothing is taken before a seek.
+ *
  * Members look at first_generation (MV1) and leave out what they were granted before.
  */
 #include <errno.h>
 
+#include "core/pipeline/detach.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/sharing.h"
 
@@ -42,23 +46,42 @@ static bool send(struct wr_sharing *sharing)
 	return true;
 }
 
+/* For members, as what cannot be read; else nothing is wrong. */
+void wr_sharing_tell_detached(struct wr_sharing *sharing)
+{
+	uint32_t damage = wr_sharing_is_detached(sharing) ? (uint32_t)-WEIR_E_DETACHED : 0;
+	wr_store_release(&sharing->damage, damage); /* DM1 */
+}
+
+void wr_sharing_detach(struct wr_sharing *sharing)
+{
+	sharing->detaches = true;
+}
+
 /* All of the seek that is the group's to do. */
 static void begin_anew(struct wr_sharing *sharing)
 {
 	struct wr_subscription_live *live = sharing->live;
 	struct weir_pipeline *p = live->pipeline;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	uint32_t generation = sharing->moved_generation;
-	sharing->move_on_way = false;
+	sharing->move_on_way = sharing->detaches = false;
 	sharing->moved_seq = 0;
-	sharing->redelivered_below = wr_max_u64(sharing->redelivered_below, sharing->marked_seq);
+	if (!wr_sharing_is_detached(sharing))
+		sharing->redelivered_below =
+			wr_max_u64(sharing->redelivered_below, sharing->marked_seq);
 	wr_share_moved(&sharing->share, generation,
 		       sharing->move_carried_stay ? sharing->move_seq : 0);
 	wr_carry_anew(p);
+	if (sharing->move_detaches)
+		sharing->move_seq = wr_load_relaxed(&wr_position_row(p, s, 0)->position); // A3
+	else
+		wr_detach_sought(live);
 	sharing->marked_seq = sharing->take_seq = sharing->move_seq;
 	sharing->mark_refused = false;
 	sharing->excess = (struct wr_share_excess){0};
 	sharing->wait_until_ns = sharing->delayed_until_ns = sharing->live_until_ns = 0;
-	wr_store_release(&sharing->damage, 0u);                   /* DM1 */
+	wr_sharing_tell_detached(sharing);
 	wr_store_release(&sharing->first_generation, generation); /* MV1 */
 	wr_lag_begin(p, live);
 	/* One that came meanwhile is served next. */
@@ -92,11 +115,15 @@ int wr_sharing_serve_seek(struct wr_sharing *sharing)
 		begin_anew(sharing);
 		return 1;
 	}
-	if (!sharing->moves || sharing->move_on_way || sharing->marks_on_way > 0)
+	if (!wr_sharing_is_to_move(sharing) || sharing->move_on_way || sharing->marks_on_way > 0)
 		return 0;
-	sharing->move_number = live->seek_taken;
-	sharing->move_seq = wr_load_relaxed(&live->seek_position);
-	sharing->move_carried_stay = wr_load_relaxed(&live->seek_oldest) != 0 &&
+	/* Whoever seeks has looked at how far behind it is. */
+	sharing->move_detaches = !sharing->moves;
+	sharing->move_number =
+		sharing->moves ? live->seek_taken : wr_load_relaxed(&live->seek_done); /* own */
+	sharing->move_seq =
+		sharing->moves ? wr_load_relaxed(&live->seek_position) : WR_POSITION_DETACHED;
+	sharing->move_carried_stay = sharing->moves && wr_load_relaxed(&live->seek_oldest) != 0 &&
 				     wr_share_has_carried(&sharing->share, sharing->move_seq);
 	sharing->move_on_way = send(sharing);
 	return sharing->move_on_way ? 1 : 0;

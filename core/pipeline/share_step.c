@@ -100,6 +100,7 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 	/* Made just now, nothing of it was taken before its start. */
 	sharing->marked_seq = made ? s->start_seq : p->tables.outstanding.lists[live->id].frontier;
 	sharing->take_seq = sharing->marked_seq;
+	wr_sharing_tell_detached(sharing);
 	sharing->follow_seq = wr_writer_visible_seq(&p->writer) + 1;
 	sharing->mark_max = WR_MARK_EVENTS_MAX;
 	sharing->share.first_generation =
@@ -440,7 +441,7 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	}
 	work += wr_sharing_serve_seek(sharing);
 	work += wr_sharing_take(sharing, now_ns);
-	if (!sharing->moves)
+	if (!wr_sharing_is_to_move(sharing))
 		work += grant(p, sharing, now_ns);
 	if (!wr_sharing_keeps_still(sharing))
 		work += wr_sharing_end_erased(sharing);

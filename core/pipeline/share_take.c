@@ -250,7 +250,8 @@ int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)
 	if (now_ns >= sharing->live_until_ns)
 		sharing->live_until_ns = 0;
 	uint64_t gate = wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate));
-	if (sharing->moves || sharing->mark_refused || sharing->wait_until_ns != 0)
+	if (wr_sharing_is_to_move(sharing) || wr_sharing_is_detached(sharing) ||
+	    sharing->mark_refused || sharing->wait_until_ns != 0)
 		return 0;
 	/* What was looked through and held nothing is passed over (L20), also for nobody. */
 	if ((sharing->take_seq > gate || sharing->wanted == 0) && sharing->marks_on_way == 0 &&

@@ -74,6 +74,8 @@ struct wr_sharing {
 	 * way, and where to. */
 	bool moves;
 	bool move_on_way;
+	bool detaches;      /* it is too slow, and stands where it stood still */
+	bool move_detaches; /* what is on its way says so */
 	uint64_t move_number;
 	uint64_t move_seq;
 	bool move_carried_stay; /* as its record says */
@@ -216,6 +218,20 @@ static inline bool wr_sharing_keeps_still(const struct wr_sharing *sharing)
 {
 	return sharing->move_on_way && sharing->move_carried_stay;
 }
+/* It was too slow: nothing is kept for it from where that is ordered on (detach.h). */
+void wr_sharing_detach(struct wr_sharing *sharing);
+/* Nothing is taken, and nothing granted, until it is somewhere else. */
+static inline bool wr_sharing_is_to_move(const struct wr_sharing *sharing)
+{
+	return sharing->moves || sharing->detaches;
+}
+/* It stands nowhere: its next place is beyond all that a log may hold. */
+static inline bool wr_sharing_is_detached(const struct wr_sharing *sharing)
+{
+	return wr_position_is_detached(sharing->take_seq);
+}
+/* Members learn whether it is. */
+void wr_sharing_tell_detached(struct wr_sharing *sharing);
 /* The answer to that record. */
 void wr_sharing_moved(struct wr_sharing *sharing, const struct wr_reply *reply);
 /* What became of a record of the group's. */

@@ -155,9 +155,6 @@ static int check_failures(const struct weir_subscription_options *o, struct weir
 
 static int check_not_shared(const struct weir_subscription_options *o, struct weir_problem *problem)
 {
-	if (o->when_slow == WEIR_SLOW_DETACH && o->lag_events_max == 0 && o->lag_time_max_ns == 0)
-		return wr_problem_set(problem, -EINVAL, "when_slow",
-				      "DETACH needs lag_events_max or lag_time_max_ns");
 	if (o->single_active || o->when_dead != WEIR_DEAD_PASS)
 		return wr_problem_set(problem, -EINVAL, "order",
 				      "single_active and when_dead are for order KEY or NONE");
@@ -203,10 +200,10 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	if (o->holds)
 		return wr_problem_set(problem, -EINVAL, "holds",
 				      "what has no members is order PARTITION");
-	if (o->when_slow == WEIR_SLOW_GAP || o->when_slow == WEIR_SLOW_DETACH)
+	if (o->when_slow == WEIR_SLOW_GAP)
 		return wr_problem_set(
 			problem, -EINVAL, "when_slow",
-			"a shared subscription leaves nothing out: CATCH_UP or BLOCK");
+			"a shared subscription leaves nothing out: CATCH_UP, BLOCK or DETACH");
 	return 0;
 }
 
@@ -227,6 +224,9 @@ int wr_subscription_check(struct weir_pipeline *p, const struct weir_subscriptio
 	    (unsigned)o->gate > WEIR_LEVEL_DURABLE || o->gate == WEIR_LEVEL_WRITTEN)
 		return wr_problem_set(problem, -EINVAL, "start, when_slow or gate",
 				      "not one of its values");
+	if (o->when_slow == WEIR_SLOW_DETACH && o->lag_events_max == 0 && o->lag_time_max_ns == 0)
+		return wr_problem_set(problem, -EINVAL, "when_slow",
+				      "DETACH needs lag_events_max or lag_time_max_ns");
 	if ((unsigned)o->when_dead > WEIR_DEAD_PARK)
 		return wr_problem_set(problem, -EINVAL, "when_dead", "not PASS or PARK");
 	if ((unsigned)o->when_long > WEIR_LONG_REFUSE)

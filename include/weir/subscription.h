@@ -72,7 +72,10 @@ enum weir_when_slow {
 	                             WEIR_E_TRUNCATED says that something is gone. From then on
 	                             it is detached again when lag has been below half of the
 	                             limit, or below the limit when it is counted first, and
-	                             rises above it. Order PARTITION */
+	                             rises above it. Of a queue nothing is outstanding any more,
+	                             its dead and parked events included: a seek to where it
+	                             stood has what was settled behind that handed out again,
+	                             too. And while it is detached it refuses nothing */
 };
 
 /**

@@ -114,10 +114,9 @@ static void check_failures(struct wr_config_findings *findings,
 static void check_slow(struct wr_config_findings *findings, const struct wr_config_subscription *of,
 		       const struct wr_config_node *item)
 {
-	bool leaves_out = of->when_slow == WEIR_SLOW_GAP || of->when_slow == WEIR_SLOW_DETACH;
-	if (leaves_out && of->order != WEIR_ORDER_PARTITION)
+	if (of->when_slow == WEIR_SLOW_GAP && of->order != WEIR_ORDER_PARTITION)
 		refuse(findings, item, "when_slow", "a queue leaves nothing out",
-		       "when_slow: catch_up, or block");
+		       "when_slow: catch_up, block or detach");
 	else if (of->when_slow == WEIR_SLOW_DETACH && of->lag_events_max == 0 &&
 		 of->lag_time_max_ns == 0)
 		refuse(findings, item, "when_slow", "there is no limit above which it is too slow",
