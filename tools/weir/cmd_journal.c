@@ -376,6 +376,8 @@ static int run_dump(const char *dir)
 	struct weir_journal_visitor visitor;
 	struct weir_problem problem = {0};
 
+	if (range_is_backwards(&choices.from, &choices.to))
+		return cli_usage(&commands[1], "the range ends before it begins");
 	weir_journal_visitor_init(&visitor);
 	visitor.schemas = choices.to_json;
 	range_set(&visitor, &choices.from, &choices.to);

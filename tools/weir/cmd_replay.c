@@ -309,6 +309,9 @@ static int check(void)
 	if (choices.event_from.kind == CLI_POINT_SEQUENCE ||
 	    choices.event_to.kind == CLI_POINT_SEQUENCE)
 		return cli_usage(&command, "an event time is a time, or -5m");
+	if (range_is_backwards(&choices.from, &choices.to) ||
+	    range_is_backwards(&choices.event_from, &choices.event_to))
+		return cli_usage(&command, "the range ends before it begins");
 	return CLI_GO_ON;
 }
 

@@ -20,6 +20,14 @@ uint64_t range_time_us(const struct cli_point *point)
 	return point->value / 1000 < now ? now - point->value / 1000 : 0;
 }
 
+bool range_is_backwards(const struct cli_point *from, const struct cli_point *to)
+{
+	if (from->kind == CLI_POINT_NONE || from->kind != to->kind)
+		return false;
+	/* Ages count the other way. */
+	return from->kind == CLI_POINT_AGO ? to->value > from->value : to->value < from->value;
+}
+
 void range_put(const struct range_place *place, const struct cli_point *from,
 	       const struct cli_point *to)
 {

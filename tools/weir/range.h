@@ -14,6 +14,9 @@
 /* A time, or an age, as µs since 1970. */
 uint64_t range_time_us(const struct cli_point *point);
 
+/* Both are given in one way, and the last lies before the first: there is nothing between them. */
+bool range_is_backwards(const struct cli_point *from, const struct cli_point *to);
+
 /* Where somebody has a range, exclusive. */
 struct range_place {
 	uint64_t *from_sequence, *end_sequence, *from_time_us, *end_time_us;

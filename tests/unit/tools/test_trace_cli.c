@@ -395,6 +395,15 @@ Test(trace_cli, a_replay_says_what_it_cannot_do)
 	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
 	REPLAY("--event-from", "7");
 	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	REPLAY("--from", "9", "--to", "3");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect(capture_has(c.err, "ends before it begins"), "%s", c.err);
+	REPLAY("--event-from", "-5m", "--event-to", "-1h");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	REPLAY("--from", "3", "--to", "3");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	CAPTURE(&c, cmd_journal, "journal", "dump", f.dir, "--from", "9", "--to", "3");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
 	REPLAY("--filter", "{}");
 	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
 	cr_expect(capture_has(c.err, "--filter: "), "%s", c.err);
