@@ -30,18 +30,19 @@ static bool is_unfinished(struct wr_journal *j, uint32_t file, uint64_t bytes)
 {
 	const struct wr_memory_ops *ops = j->memory->ops;
 	bool is_zero = bytes < j->table->segment_bytes;
-	uint8_t *room = is_zero ? ops->alloc(j->memory, FILL_BYTES_MAX, WR_BLOCK_BYTES) : NULL;
+	uint64_t room_bytes = wr_min_u64(wr_round_up(bytes + 1, WR_BLOCK_BYTES), FILL_BYTES_MAX);
+	uint8_t *room = is_zero ? ops->alloc(j->memory, room_bytes, WR_BLOCK_BYTES) : NULL;
 
 	if (room == NULL)
 		return false;
-	for (uint64_t at = 0; is_zero && at < bytes; at += FILL_BYTES_MAX) {
-		uint64_t length = wr_min_u64(bytes - at, FILL_BYTES_MAX);
-		is_zero = j->storage->ops->read(j->storage, file, room, FILL_BYTES_MAX, at) ==
+	for (uint64_t at = 0; is_zero && at < bytes; at += room_bytes) {
+		uint64_t length = wr_min_u64(bytes - at, room_bytes);
+		is_zero = j->storage->ops->read(j->storage, file, room, (uint32_t)room_bytes, at) ==
 			  (int64_t)length;
 		/* Each byte is the one before it, and the first is zero. */
 		is_zero = is_zero && room[0] == 0 && memcmp(room, room + 1, length - 1) == 0;
 	}
-	ops->free(j->memory, room, FILL_BYTES_MAX);
+	ops->free(j->memory, room, room_bytes);
 	return is_zero;
 }
 

@@ -132,7 +132,8 @@ int32_t wr_sim_disk_find(const struct wr_sim_disk *disk, const char *name)
 static void clear_inode(struct wr_sim_inode *inode)
 {
 	if (inode->capacity_bytes > 0) {
-		const uint64_t end_bytes = wr_max_u64(inode->bytes, inode->durable_bytes);
+		const uint64_t end_bytes = wr_min_u64(
+			wr_max_u64(inode->bytes, inode->durable_bytes), inode->filled_bytes);
 		memset(inode->cache, 0, end_bytes);
 		memset(inode->durable, 0, end_bytes);
 		memset(inode->dirty, 0,
@@ -141,6 +142,7 @@ static void clear_inode(struct wr_sim_inode *inode)
 	}
 	inode->bytes = 0;
 	inode->durable_bytes = 0;
+	inode->filled_bytes = 0;
 	inode->handle_count = 0;
 	inode->is_dirty = false;
 	inode->differs = false;
@@ -320,6 +322,8 @@ int wr_sim_disk_corrupt(struct wr_sim_disk *disk, const char *name, uint64_t off
 		return -EINVAL;
 	disk->inodes[inode].cache[offset_bytes] ^= (uint8_t)(1u << bit);
 	disk->inodes[inode].durable[offset_bytes] ^= (uint8_t)(1u << bit);
+	disk->inodes[inode].filled_bytes =
+		wr_max_u64(disk->inodes[inode].filled_bytes, offset_bytes + 1);
 	return 0;
 }
 
@@ -409,6 +413,7 @@ static int copy_inode(struct wr_sim_disk *to_disk, int32_t index, const struct w
 	}
 	to->bytes = from->bytes;
 	to->durable_bytes = from->durable_bytes;
+	to->filled_bytes = from->filled_bytes;
 	to->handle_count = 0;
 	to->is_dirty = from->is_dirty;
 	to->differs = from->differs;

@@ -77,6 +77,20 @@ static bool sector_is_dirty(const struct wr_sim_inode *inode, uint64_t sector)
 	return (inode->dirty[sector / 64] >> sector % 64 & 1u) != 0;
 }
 
+static void note_filled(struct wr_sim_inode *inode, uint64_t end_bytes)
+{
+	inode->filled_bytes = wr_max_u64(inode->filled_bytes, end_bytes);
+}
+
+/* From an image into the other one. */
+static void copy_range(const struct wr_sim_inode *inode, uint8_t *to, const uint8_t *from,
+		       uint64_t offset_bytes, uint64_t end_bytes)
+{
+	end_bytes = wr_min_u64(end_bytes, inode->filled_bytes);
+	if (offset_bytes < end_bytes)
+		memcpy(to + offset_bytes, from + offset_bytes, end_bytes - offset_bytes);
+}
+
 static void copy_sector(uint8_t *to, const uint8_t *from, uint64_t sector)
 {
 	memcpy(to + sector * WR_SIM_SECTOR_BYTES, from + sector * WR_SIM_SECTOR_BYTES,
@@ -105,10 +119,12 @@ void wr_sim_inode_write(struct wr_sim_disk *disk, int32_t inode_index, const uin
 	WR_ASSERT(end_bytes <= inode->capacity_bytes);
 	if (inode->is_dirty)
 		maybe_write_back(disk, inode, first_sector, end_sector);
-	if (bytes != NULL)
+	if (bytes != NULL) {
 		memcpy(inode->cache + offset_bytes, bytes, length_bytes);
-	else if (offset_bytes < inode->bytes) /* what lies beyond the end is zero */
+		note_filled(inode, end_bytes);
+	} else if (offset_bytes < inode->bytes) { /* what lies beyond the end is zero */
 		memset(inode->cache + offset_bytes, 0, length_bytes);
+	}
 	for (uint64_t i = first_sector; i < end_sector; i++)
 		inode->dirty[i / 64] |= 1ull << i % 64;
 	inode->is_dirty = true;
@@ -164,8 +180,8 @@ void wr_sim_inode_sync(struct wr_sim_disk *disk, int32_t inode_index, uint64_t l
 	for (uint64_t i = offset_bytes / WR_SIM_SECTOR_BYTES; i < end_sector;) {
 		const uint64_t count =
 			take_run(inode, i, wr_min_u64(end_sector - i, 64 - i % 64), &i);
-		memcpy(inode->durable + i * WR_SIM_SECTOR_BYTES,
-		       inode->cache + i * WR_SIM_SECTOR_BYTES, count * WR_SIM_SECTOR_BYTES);
+		copy_range(inode, inode->durable, inode->cache, i * WR_SIM_SECTOR_BYTES,
+			   (i + count) * WR_SIM_SECTOR_BYTES);
 		i += count;
 	}
 	inode->durable_bytes = inode->bytes;
@@ -202,6 +218,7 @@ static void tear_sector(struct wr_sim_disk *disk, struct wr_sim_inode *inode, ui
 
 	if (wr_prng_chance(&disk->prng, ALL_PPM / 2)) {
 		wr_prng_fill(&disk->prng, to, WR_SIM_SECTOR_BYTES);
+		note_filled(inode, (sector + 1) * WR_SIM_SECTOR_BYTES);
 		return;
 	}
 	memcpy(to, from, wr_prng_below(&disk->prng, WR_SIM_SECTOR_BYTES));
@@ -246,7 +263,7 @@ static void settle_inode(struct wr_sim_disk *disk, struct wr_sim_inode *inode, u
 	const uint64_t end =
 		wr_min_u64(wr_round_up(high, WR_SIM_SECTOR_BYTES), inode->capacity_bytes);
 	memset(inode->durable + inode->bytes, 0, end - inode->bytes);
-	memcpy(inode->cache, inode->durable, end);
+	copy_range(inode, inode->cache, inode->durable, 0, end);
 	inode->is_dirty = false;
 	inode->differs = false;
 }

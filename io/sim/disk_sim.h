@@ -40,6 +40,7 @@ struct wr_sim_inode {
 	uint64_t capacity_bytes;
 	uint64_t bytes;         /* as reads see it */
 	uint64_t durable_bytes; /* after a power cut, or more */
+	uint64_t filled_bytes;  /* from there on both images are zero: nobody copies that */
 	uint32_t handle_count;
 	bool used;
 	bool reached;  /* by a name, when that was looked at last */

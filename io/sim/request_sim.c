@@ -52,7 +52,11 @@ static int64_t read_some(void *context, uint8_t *bytes, uint32_t length_bytes,
 	if (offset_bytes >= inode->bytes)
 		return 0;
 	n = wr_min_u64(n, inode->bytes - offset_bytes);
-	memcpy(bytes, inode->cache + offset_bytes, n);
+	const uint64_t filled = inode->filled_bytes > offset_bytes
+					? wr_min_u64(n, inode->filled_bytes - offset_bytes)
+					: 0;
+	memcpy(bytes, inode->cache + offset_bytes, filled);
+	memset(bytes + filled, 0, n - filled);
 	return (int64_t)n;
 }
 

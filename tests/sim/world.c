@@ -96,14 +96,9 @@ bool world_round(void)
 	if (world_is_dead())
 		return false;
 	world_trouble_round();
-	if (work == 0 || world_one_in(4)) {
-		uint64_t wait_ns = work != 0 || world_one_in(4) ? 0 : world_below(2000000);
-		wait_ns = world_wait_ns(wait_ns);
-		if (world.memory_only)
-			wr_clock_sim_advance(world.disk->clock, wait_ns);
-		else
-			(void)world.storage->ops->poll(world.storage, wait_ns);
-	}
+	world.quiet_rounds = work == 0 ? world.quiet_rounds + 1 : 0;
+	if (work == 0 || world_one_in(4))
+		world_let_time_pass(work == 0 && !world_one_in(4));
 	return !world_is_dead();
 }
 
@@ -255,6 +250,7 @@ static bool open_life(bool was_clean)
 	world.was_closed = was_clean;
 	world.life++;
 	world.cycles++;
+	world.quiet_rounds = 0;
 	for (uint32_t tries = 0; tries < OPEN_TRIES; tries++) {
 		draw_options();
 		if (tries > 4)
@@ -561,7 +557,7 @@ void world_run_seed(void)
 	world_handlers_begin();
 	world_memory_begin();
 	world.pipeline = NULL;
-	world.healing = false;
+	world.healing = world.inside_step = false; /* a seed may have failed in one */
 	world.life = world.depth = world.full_rounds = world.process_last = world.call_last = 0;
 	world.trace_hash = world.seed;
 	world.jumped_ns = world.due_ns = world.history_base_ns = world.history_last_ns = 0;

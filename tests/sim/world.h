@@ -270,8 +270,9 @@ struct world {
 	uint64_t due_ns;      /* the deadline of the blocking call under way; 0: none */
 	uint32_t full_rounds; /* until there is room again; 0: the disk is not full */
 	bool inside_step;
-	uint32_t depth;  /* of actions inside blocking calls */
-	uint32_t waited; /* rounds of the blocking call under way */
+	uint32_t depth;        /* of actions inside blocking calls */
+	uint32_t waited;       /* rounds of the blocking call under way */
+	uint32_t quiet_rounds; /* since a step had anything to do, or something completed */
 	uint64_t trace_hash;
 	uint32_t topics[WORLD_TOPICS_MAX];
 	bool has_queues;
@@ -423,8 +424,15 @@ struct world_call {
 };
 struct world_call world_call_begin(uint64_t timeout_ns);
 void world_call_end(const struct world_call *call, const char *what);
-/* How long the medium may be waited for now. */
-uint64_t world_wait_ns(uint64_t wait_ns);
+/*
+ * weir-sim's: what happens seldom is reached in fewer steps. The other programs draw as ever: what
+ * they are to find has its seeds (tests/bugs/detections.h).
+ */
+bool world_hurries(void);
+/* No step has had anything to do for so long that time goes by in larger steps. */
+bool world_is_quiet(void);
+/* The medium is looked at, and waited for, perhaps. */
+void world_let_time_pass(bool waits);
 /* A life is over: what its medium did, and that FAILED had a reason. */
 void world_trouble_end(void);
 

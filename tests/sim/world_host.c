@@ -32,7 +32,7 @@ static int run_steps(void *context, uint64_t wait_ns)
 		return WEIR_E_FAILED;
 	}
 	world_check(world.waited++ < WAITED_MAX, "a call that never comes back", 0, 0);
-	if (world.depth == 0 && world_one_in(6)) {
+	if (world.depth == 0 && world_one_in(world_is_quiet() ? 2 : 6)) {
 		world.depth++;
 		if (world_one_in(2))
 			world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], false);

@@ -222,6 +222,12 @@ static void transact(struct world_member *m)
 	world_sometimes(SOMETIMES_ABORTED);
 }
 
+static bool has_room(const struct world_member *m)
+{
+	return m->txn_end - m->txn_first < WORLD_TXNS &&
+	       m->txn_next_k + OUTPUTS_MAX < ORACLE_KS_MAX;
+}
+
 bool world_transactions_act(struct world_member *m)
 {
 	if (!world.has_transactions || world.healing || below(3) != 0)
@@ -238,7 +244,11 @@ bool world_transactions_act(struct world_member *m)
 			(enum weir_level)(WEIR_LEVEL_MEMORY + below(world.memory_only ? 1 : 3));
 	}
 	take_outcomes(m);
-	if (m->txn_end - m->txn_first < WORLD_TXNS && m->txn_next_k + OUTPUTS_MAX < ORACLE_KS_MAX)
+	for (bool again = true; again && has_room(m);) {
 		transact(m);
+		/* Behind one that will be refused, before anybody is told. */
+		again = world_hurries() && m->txn_end != m->txn_first && below(2) == 0 &&
+			m->txns[(m->txn_end - 1) % WORLD_TXNS].is_bad;
+	}
 	return true;
 }

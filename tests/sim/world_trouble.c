@@ -11,6 +11,9 @@
 #define SECOND_NS 1000000000ull
 #define DEADLINE_SLACK_NS 100000000ull /* a round of steps, with whatever handlers do in it */
 #define JUMP_NS_MAX (10 * 86400 * SECOND_NS)
+#define WAIT_NS_MAX 2000000u
+#define QUIET_ROUNDS 4u
+#define QUIET_DOUBLINGS_MAX 9u /* a second */
 #define FROZEN_SLICES 12u
 #define FULL_ROUNDS_MAX 300u
 #define FILES_PART 2u /* of the limit: with more files than that it is raised */
@@ -147,17 +150,44 @@ void world_call_end(const struct world_call *call, const char *what)
 		world_sometimes(SOMETIMES_DEADLINES);
 }
 
-/* While nothing completes, time goes by in larger steps, but over nobody's deadline. */
-uint64_t world_wait_ns(uint64_t wait_ns)
+bool world_hurries(void)
+{
+	return world.swarm.is_on && world.history == NULL;
+}
+
+bool world_is_quiet(void)
+{
+	return world_hurries() && world.quiet_rounds >= QUIET_ROUNDS;
+}
+
+/*
+ * While no step has anything to do, all of them wait for a timer or for the medium, which may take
+ * seconds, and longer while it is frozen: time goes by in steps that are twice as long each few
+ * rounds, up to what completes next, but over nobody's deadline.
+ */
+static uint64_t draw_wait_ns(void)
 {
 	uint64_t now_ns = world.disk->clock->mono_ns;
+	uint64_t doublings = wr_min_u64(world.quiet_rounds / QUIET_ROUNDS, QUIET_DOUBLINGS_MAX);
+	uint64_t wait_ns = world_below((uint64_t)WAIT_NS_MAX << (world_hurries() ? doublings : 0));
 
-	if (!is_frozen() || wait_ns == 0)
+	if (wait_ns == 0 || (!is_frozen() && !world_is_quiet()))
 		return wait_ns;
-	wait_ns = 1 + world_below((world.disk->frozen_until_ns - now_ns) / 8 + 1);
+	if (is_frozen())
+		wait_ns = 1 + world_below((world.disk->frozen_until_ns - now_ns) / 8 + 1);
 	if (world.due_ns != 0)
 		wait_ns = wr_min_u64(wait_ns, world.due_ns > now_ns ? world.due_ns - now_ns : 1);
 	return wait_ns;
+}
+
+void world_let_time_pass(bool waits)
+{
+	uint64_t wait_ns = waits ? draw_wait_ns() : 0;
+
+	if (world.memory_only)
+		wr_clock_sim_advance(world.disk->clock, wait_ns);
+	else if (world.storage->ops->poll(world.storage, wait_ns) > 0)
+		world.quiet_rounds = 0;
 }
 
 /* --- what happens ----------------------------------------------------------------------------- */
