@@ -25,14 +25,11 @@
 /* How far ahead lines are asked for, to write and to read them (core/ring/README.md). */
 #define WRITE_AHEAD_BYTES 2048u
 #define READ_AHEAD_BYTES 1024u
-/* weir_ring_settle(): when it begins, how long it waits, what must come of it, and for how many
- * looks it gives up if that does not. */
+/* weir_ring_settle(): when it begins, how long it waits, and for how many looks it gives up where
+ * that brings less than wr_ring_gain(). */
 #define NIBBLES_BEFORE_SETTLING 4u
 #define SETTLE_PAUSES 48u
 #define SETTLE_PAUSES_MORE 80u
-#define SETTLE_GAIN_ITEMS 32u
-#define SETTLE_GAIN_ITEMS_LEAST 12u /* of large ones */
-#define SETTLE_GAIN_BYTES 3072u
 #define PATIENCE 32u
 #define PATIENCE_DOUBLINGS 4u
 
@@ -167,6 +164,7 @@ static void make_consumer(struct wr_ring *ring, struct weir_ring_consumer *c, ui
 	c->tail = &ring->shared.tail;
 	c->ring = &ring->shared;
 	c->slot_bytes = o->slot_bytes;
+	c->turns.patience = WR_RING_FIRST_LOSSES;
 	c->flags = (o->consumers == WEIR_RING_SHARING_CONSUMERS ? WEIR_RING_SHARED : 0) |
 		   (ring->asymmetric ? 0 : WEIR_RING_SEQ);
 	if (o->producers == WEIR_RING_ONE_PRODUCER && o->consumers != WEIR_RING_ONE_CONSUMER)
@@ -212,6 +210,7 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 		p->slots = slots;
 		p->stamps = stamps;
 		p->slot_bytes = o->slot_bytes;
+		p->turns.patience = WR_RING_FIRST_LOSSES;
 		p->flags = ring->asymmetric ? 0 : WEIR_RING_SEQ;
 		if (stamps != NULL && o->consumers != WEIR_RING_SHARING_CONSUMERS)
 			p->flags |= WEIR_RING_ANYWHERE;
@@ -488,13 +487,6 @@ static void ask_for_echo(struct weir_ring_consumer *c, uint32_t asks)
 		weir_ring_store_relaxed(&c->ring->echo_asked, asks);
 }
 
-/* What makes the wait worth it: of small items a line of `tail` for so many, of large ones less. */
-static uint64_t gain_of(const struct weir_ring_consumer *c)
-{
-	uint64_t items = wr_min_u64(SETTLE_GAIN_BYTES / c->slot_bytes, SETTLE_GAIN_ITEMS);
-	return wr_max_u64(items, SETTLE_GAIN_ITEMS_LEAST);
-}
-
 static void wait_and_look(struct weir_ring_consumer *c, unsigned pauses, uint64_t end)
 {
 	for (unsigned i = 0; i < pauses; i++)
@@ -511,7 +503,7 @@ void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end
 	}
 	if (++c->nibbles < NIBBLES_BEFORE_SETTLING)
 		return;
-	uint64_t gain = gain_of(c);
+	uint64_t gain = wr_ring_gain(c->slot_bytes);
 	wait_and_look(c, SETTLE_PAUSES, end);
 	/* A stream so fast that twice as much came is not delayed by more of it. */
 	if (c->ready - first - few >= 2 * gain)

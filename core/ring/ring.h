@@ -11,8 +11,16 @@
 
 #include <weir/ring.h>
 
+#include "core/base/bits.h"
 #include "core/port/clock.h"
 #include "core/port/park.h"
+
+/* Losses before a handle stands back for the first time (weir_ring_stand_back()). */
+#define WR_RING_FIRST_LOSSES 2u
+/* wr_ring_gain() */
+#define WR_RING_GAIN_ITEMS 32u
+#define WR_RING_GAIN_ITEMS_LEAST 12u /* of large ones */
+#define WR_RING_GAIN_BYTES 3072u
 
 /* What a wait needs of the system. */
 struct wr_ring_host {
@@ -67,6 +75,16 @@ void wr_ring_end(struct wr_ring *ring);
 
 /* Wakes who sleeps at this bit of `state` (WEIR_RING_ITEMS_ASLEEP, WEIR_RING_ROOM_ASLEEP). */
 void wr_ring_wake(struct wr_ring *ring, uint32_t bit);
+
+/*
+ * What makes it worth it to wait until lines move less: so many small items for a line of `tail` or
+ * `take`, and less of large ones.
+ */
+static inline uint64_t wr_ring_gain(uint32_t slot_bytes)
+{
+	return wr_max_u64(wr_min_u64(WR_RING_GAIN_BYTES / slot_bytes, WR_RING_GAIN_ITEMS),
+			  WR_RING_GAIN_ITEMS_LEAST);
+}
 
 /*
  * The next item comes together with the next look, not after it. Not where it is expected beside

@@ -37,6 +37,11 @@
 #define CLOSELY_MASK 1023u
 /* The clock is looked at once in so many spins. */
 #define SPINS_PER_CLOCK 128u
+/* weir_ring_stand_back(): how long, and for how many losses not again where others made less of it
+ * than wr_ring_gain(). */
+#define STAND_BACK_NS 2000u
+#define STAND_BACK_PATIENCE 16u
+#define STAND_BACK_DOUBLINGS 6u
 
 struct wait {
 	struct wr_ring *ring;
@@ -196,4 +201,41 @@ int weir_ring_fan_wait_items(struct weir_ring_fan_consumer *c, uint64_t *left_ns
 	/* Of any branch: options, host and where consumers sleep are those of all. */
 	struct wait w = {.ring = wr_ring_of(c->at->ring), .bit = WEIR_RING_ITEMS_ASLEEP, .fan = c};
 	return wait_until(&w, left_ns);
+}
+
+/* ---- several at one word ---- */
+
+static uint64_t position_of(struct weir_ring *ring, weir_ring_u64 *word)
+{
+	uint64_t value = weir_ring_load_relaxed(word);
+	return word == &ring->take ? weir_ring_take_position(value) : value & ~WEIR_RING_CLOSED_BIT;
+}
+
+/*
+ * Yields, and no pauses: where there are more threads than CPUs the CPU goes to somebody at the
+ * other end, so that one producer and one consumer run as a pair. Where it was worth it, the next
+ * loss is enough.
+ */
+void weir_ring_stand_back(struct weir_ring *public_ring, weir_ring_u64 *word,
+			  struct weir_ring_turns *turns)
+{
+	struct wr_ring *ring = wr_ring_of(public_ring);
+	struct wr_clock *clock = ring->host.clock;
+	if (ring->options.wait != WEIR_WAIT_ADAPTIVE)
+		return;
+	if (turns->patience > 0) {
+		turns->patience--;
+		return;
+	}
+	uint64_t first = position_of(public_ring, word);
+	uint64_t start_ns = wr_clock_mono_ns(clock);
+	do
+		ring->host.yield();
+	while (wr_clock_mono_ns(clock) - start_ns < STAND_BACK_NS);
+	if (position_of(public_ring, word) - first >= wr_ring_gain(ring->options.slot_bytes)) {
+		turns->failures = 0;
+		return;
+	}
+	turns->patience = STAND_BACK_PATIENCE << turns->failures;
+	turns->failures += turns->failures < STAND_BACK_DOUBLINGS;
 }

@@ -25,7 +25,8 @@
  *
  * Waiting: a call without `_wait` never waits. With `_wait` it waits as options.wait says. A push
  * to a thread that sleeps costs one system call, once for each sleep; a push to a thread that is
- * awake costs one load of a line that does not change.
+ * awake costs one load of a line that does not change. Where the wait is adaptive, several that
+ * push items one by one take turns, and so do several that share: see weir_ring_push_wait().
  *
  * Closing: weir_ring_close() refuses every push that begins after it returned. Consumers get what
  * was accepted, then WEIR_E_CLOSED. A push that runs while another thread closes is either accepted
@@ -207,12 +208,12 @@ WEIR_API WEIR_MUST_CHECK int weir_ring_wait_items(struct weir_ring_consumer *con
 
 /* ---- pushing: all of these are the producer's thread's ---- */
 
-/** Pushes one item, copied. 0, WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
-WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const void *item,
-				    size_t item_bytes)
+/* weir_ring_push(), and whether another was first (weir_ring_claim_slots()). */
+WEIR_RING_INLINE int weir_ring_push_among(struct weir_ring_producer *producer, const void *item,
+					  size_t item_bytes, bool *ret_lost)
 {
 	uint64_t first = 0;
-	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
+	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first, ret_lost);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	weir_ring_ask_ahead(producer->slots +
@@ -228,6 +229,13 @@ WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const v
 	return weir_ring_publish_tail(producer, first + 1);
 }
 
+/** Pushes one item, copied. 0, WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
+WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const void *item,
+				    size_t item_bytes)
+{
+	return weir_ring_push_among(producer, item, item_bytes, NULL);
+}
+
 /** Pushes up to `count` items (1 .. 2^30) that lie side by side; with one producer they become
  *  visible together. How many, from 1 on (fewer where the room, or the ring, ends); WEIR_E_AGAIN,
  *  WEIR_E_CLOSED, -EINVAL. */
@@ -235,7 +243,7 @@ WEIR_RING_INLINE int weir_ring_push_many(struct weir_ring_producer *producer, co
 					 uint32_t count, size_t item_bytes)
 {
 	uint64_t first = 0;
-	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
+	int n = weir_ring_claim_slots(producer, count, item_bytes, &first, NULL);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	weir_ring_copy_in(producer, first, (const unsigned char *)items, (uint64_t)n, item_bytes);
@@ -269,7 +277,7 @@ WEIR_RING_INLINE int weir_ring_stage(struct weir_ring_producer *producer, const 
 	uint64_t first = 0;
 	if (producer->stamps != NULL)
 		return weir_ring_push(producer, item, item_bytes);
-	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
+	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first, NULL);
 	if (WEIR_RING_UNLIKELY(n < 0)) {
 		int code = n == WEIR_E_AGAIN ? weir_ring_flush(producer) : n;
 		return code < 0 ? code : n;
@@ -291,7 +299,7 @@ WEIR_RING_INLINE int weir_ring_claim(struct weir_ring_producer *producer, uint32
 				     size_t item_bytes, void **ret_items)
 {
 	uint64_t first = 0;
-	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
+	int n = weir_ring_claim_slots(producer, count, item_bytes, &first, NULL);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	producer->claim_first = first;
@@ -321,14 +329,14 @@ WEIR_RING_INLINE int weir_ring_commit(struct weir_ring_producer *producer, uint3
 
 /* ---- popping: all of these are the consumer's thread's ---- */
 
-/** Pops one item, copied to `item`. 0, WEIR_E_AGAIN, WEIR_E_CLOSED (empty for good), -EINVAL. */
-WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *item,
-				   size_t item_bytes)
+/* weir_ring_pop(), and whether another was first (weir_ring_take_items()). */
+WEIR_RING_INLINE int weir_ring_pop_among(struct weir_ring_consumer *consumer, void *item,
+					 size_t item_bytes, bool *ret_lost)
 {
 	uint64_t first = 0;
 	if (item_bytes <= WEIR_RING_ECHO_BYTES && weir_ring_echo_get(consumer, item, item_bytes))
 		return 0;
-	int n = weir_ring_take_items(consumer, 1, item_bytes, &first);
+	int n = weir_ring_take_items(consumer, 1, item_bytes, &first, ret_lost);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	if (item_bytes >= WEIR_RING_LINE_BYTES / 2 && first + consumer->ahead < consumer->ready)
@@ -340,13 +348,20 @@ WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *it
 	return 0;
 }
 
+/** Pops one item, copied to `item`. 0, WEIR_E_AGAIN, WEIR_E_CLOSED (empty for good), -EINVAL. */
+WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *item,
+				   size_t item_bytes)
+{
+	return weir_ring_pop_among(consumer, item, item_bytes, NULL);
+}
+
 /** Pops up to `count` items (at most 2^30), copied. How many, from 1 on (fewer where the items, or
  *  the ring, end); WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
 WEIR_RING_INLINE int weir_ring_pop_many(struct weir_ring_consumer *consumer, void *items,
 					uint32_t count, size_t item_bytes)
 {
 	uint64_t first = 0;
-	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
+	int n = weir_ring_take_items(consumer, count, item_bytes, &first, NULL);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	weir_ring_copy_out(consumer, first, (unsigned char *)items, (uint64_t)n, item_bytes);
@@ -363,7 +378,7 @@ WEIR_RING_INLINE int weir_ring_take(struct weir_ring_consumer *consumer, uint32_
 				    size_t item_bytes, const void **ret_items)
 {
 	uint64_t first = 0;
-	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
+	int n = weir_ring_take_items(consumer, count, item_bytes, &first, NULL);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	consumer->lent_first = first;
@@ -407,14 +422,34 @@ WEIR_RING_INLINE int64_t weir_ring_drain(struct weir_ring_consumer *consumer, ui
 
 /* ---- the same, waiting ---- */
 
-/** weir_ring_push() that waits for room. Blocks: up to timeout_ns. Also -ETIMEDOUT. */
+/**
+ * What a waiting call does behind its item that lost `word` (`tail`, `take`) to another handle: two
+ * that take each other's lines with every item both crawl. With the adaptive wait it yields for
+ * 2 us, in which the other goes alone. Where that brings little, not again for a while.
+ *
+ * Thread: the handle's. Blocks: some microseconds, and while others have its CPU.
+ */
+WEIR_API void weir_ring_stand_back(struct weir_ring *ring, weir_ring_u64 *word,
+				   struct weir_ring_turns *turns);
+
+/**
+ * weir_ring_push() that waits for room. Blocks: up to timeout_ns. Also -ETIMEDOUT. With many
+ * producers and the adaptive wait, one that others were faster than returns some microseconds
+ * after its item was published, or when a thread that it yields its CPU to gives it back: so one
+ * goes alone at a time, and none of them crawls.
+ */
 WEIR_RING_INLINE int weir_ring_push_wait(struct weir_ring_producer *producer, const void *item,
 					 size_t item_bytes, uint64_t timeout_ns)
 {
+	bool lost = false;
 	for (;;) {
-		int code = weir_ring_push(producer, item, item_bytes);
-		if (WEIR_RING_LIKELY(code != WEIR_E_AGAIN))
+		int code = weir_ring_push_among(producer, item, item_bytes, &lost);
+		if (WEIR_RING_LIKELY(code != WEIR_E_AGAIN)) {
+			if (WEIR_RING_UNLIKELY(lost))
+				weir_ring_stand_back(producer->ring, &producer->ring->tail,
+						     &producer->turns);
 			return code;
+		}
 		code = weir_ring_wait_room(producer, &timeout_ns);
 		if (code < 0)
 			return code;
@@ -444,14 +479,20 @@ WEIR_RING_INLINE int64_t weir_ring_push_many_wait(struct weir_ring_producer *pro
 	return (int64_t)done;
 }
 
-/** weir_ring_pop() that waits for an item. Blocks: up to timeout_ns. Also -ETIMEDOUT. */
+/** weir_ring_pop() that waits for an item. Blocks: up to timeout_ns. Also -ETIMEDOUT. Consumers
+ *  that share take turns as producers do in weir_ring_push_wait(). */
 WEIR_RING_INLINE int weir_ring_pop_wait(struct weir_ring_consumer *consumer, void *item,
 					size_t item_bytes, uint64_t timeout_ns)
 {
+	bool lost = false;
 	for (;;) {
-		int code = weir_ring_pop(consumer, item, item_bytes);
-		if (WEIR_RING_LIKELY(code != WEIR_E_AGAIN))
+		int code = weir_ring_pop_among(consumer, item, item_bytes, &lost);
+		if (WEIR_RING_LIKELY(code != WEIR_E_AGAIN)) {
+			if (WEIR_RING_UNLIKELY(lost))
+				weir_ring_stand_back(consumer->ring, &consumer->ring->take,
+						     &consumer->turns);
 			return code;
+		}
 		code = weir_ring_wait_items(consumer, &timeout_ns);
 		if (code < 0)
 			return code;

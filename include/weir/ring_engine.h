@@ -82,6 +82,12 @@ struct weir_ring {
 	weir_ring_u64 given; /* consumers that share: changes when room was given back; a hint */
 };
 
+/* Of a handle that loses compare-and-swaps to others: weir_ring_stand_back() (weir/ring.h). */
+struct weir_ring_turns {
+	uint32_t patience; /* losses for which it does not stand back */
+	uint32_t failures; /* of standing back, in a row */
+};
+
 /* One thread's way in. The first 64 bytes are all that a push touches of it. */
 struct weir_ring_producer {
 	WEIR_RING_LINE_ALIGNED uint64_t next; /* one producer: where the next item goes */
@@ -94,11 +100,11 @@ struct weir_ring_producer {
 	uint32_t ahead; /* slots: so far ahead lines are asked for */
 	uint32_t flags;
 	uint32_t staged;      /* one producer: written and not yet published */
-	uint32_t state;       /* one producer: the ring's, as the last claim found it */
 	uint64_t claim_first; /* between claim and commit */
 	uint64_t claim_count;
 	uint64_t misses; /* looks for room that found none */
 	uint64_t given;  /* the ring's, as the last look at the gates found it */
+	struct weir_ring_turns turns;
 	weir_ring_u32 is_open;
 };
 
@@ -122,6 +128,7 @@ struct weir_ring_consumer {
 	uint32_t nibbles;  /* looks in a row that found few items */
 	uint32_t patience; /* looks for which waiting is not tried again */
 	uint32_t failures; /* of waiting, one after the other */
+	struct weir_ring_turns turns;
 	weir_ring_u32 is_open;
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 gate;
 };
@@ -168,8 +175,7 @@ WEIR_API WEIR_MUST_CHECK int weir_ring_look_items(struct weir_ring_consumer *c, 
 WEIR_API WEIR_MUST_CHECK uint64_t weir_ring_tail_of_closed(struct weir_ring_consumer *c);
 
 /**
- * What a pop calls that has read as far as `release_at`, or sees a sleeping producer: moves the
- * gate, wakes.
+ * What a pop calls that has read as far as `release_at`, or sees a producer asleep: gate, wake.
  *
  * Thread: the consumer's. Blocks: never; one system call to wake.
  */
@@ -351,10 +357,11 @@ WEIR_RING_INLINE int weir_ring_publish_stamps(struct weir_ring_producer *p, uint
 
 /*
  * Slots for up to `count` items from *ret_first on: how many, or an error. One producer's claim is
- * in nobody's way until it is published; with many it is final. They lie side by side.
+ * in nobody's way until it is published; with many it is final. They lie side by side. *ret_lost
+ * (may be NULL) becomes true where another was first.
  */
 WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t count,
-					   size_t item_bytes, uint64_t *ret_first)
+					   size_t item_bytes, uint64_t *ret_first, bool *ret_lost)
 {
 	if (p->stamps == NULL) {
 		uint64_t first = p->next;
@@ -395,6 +402,8 @@ WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_
 			*ret_first = first;
 			return (int)n;
 		}
+		if (ret_lost != NULL)
+			*ret_lost = true;
 	}
 }
 
@@ -494,8 +503,7 @@ WEIR_RING_INLINE int weir_ring_echo_get(struct weir_ring_consumer *c, void *item
 	return 1;
 }
 
-/* RG5: what was held, below `next`, has been read; pairs with the acquire in
- * weir_ring_look_room(). */
+/* RG5: what was held, below `next`, was read; pairs with the acquire in weir_ring_look_room(). */
 WEIR_RING_INLINE void weir_ring_let_go(struct weir_ring_consumer *c, uint64_t next)
 {
 	weir_ring_store_relaxed(&c->next, next); /* own */
@@ -516,7 +524,7 @@ WEIR_RING_INLINE void weir_ring_let_go(struct weir_ring_consumer *c, uint64_t ne
  * is ready: who finds more than it takes leaves the rest to the next, who need not look.
  */
 WEIR_RING_INLINE int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t count,
-					   size_t item_bytes, uint64_t *ret_first)
+					   size_t item_bytes, uint64_t *ret_first, bool *ret_lost)
 {
 	for (;;) {
 		uint64_t word = weir_ring_load_relaxed(&c->ring->take);
@@ -546,6 +554,8 @@ WEIR_RING_INLINE int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_
 			*ret_first = first; /* RG6 */
 			return (int)n;
 		}
+		if (ret_lost != NULL)
+			*ret_lost = true;
 	}
 }
 
@@ -570,10 +580,10 @@ WEIR_RING_INLINE int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t c
 }
 
 WEIR_RING_INLINE int weir_ring_take_items(struct weir_ring_consumer *c, uint32_t count,
-					  size_t item_bytes, uint64_t *ret_first)
+					  size_t item_bytes, uint64_t *ret_first, bool *ret_lost)
 {
 	return (c->flags & WEIR_RING_SHARED) != 0
-		       ? weir_ring_take_shared(c, count, item_bytes, ret_first)
+		       ? weir_ring_take_shared(c, count, item_bytes, ret_first, ret_lost)
 		       : weir_ring_take_own(c, count, item_bytes, ret_first);
 }
 

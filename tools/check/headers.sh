@@ -60,7 +60,9 @@ ring_calls() { # ring_calls COMPILER
 			struct item many[8] = {{0, 0}};
 			void *place;
 			const void *seen;
+			bool lost = false;
 			int rc = weir_ring_push(p, &one, sizeof one);
+			rc += weir_ring_push_among(p, &one, sizeof one, &lost);
 			rc += weir_ring_push_many(p, many, 8, sizeof one);
 			rc += weir_ring_stage(p, &one, sizeof one);
 			rc += weir_ring_flush(p);
@@ -69,6 +71,7 @@ ring_calls() { # ring_calls COMPILER
 			rc += weir_ring_push_wait(p, &one, sizeof one, 5);
 			rc += (int)weir_ring_push_many_wait(p, many, 8, sizeof one, 5);
 			rc += weir_ring_pop(c, &one, sizeof one);
+			rc += weir_ring_pop_among(c, &one, sizeof one, &lost);
 			rc += weir_ring_pop_many(c, many, 8, sizeof one);
 			if (weir_ring_take(c, 8, sizeof one, &seen) > 0)
 				weir_ring_release(c);
