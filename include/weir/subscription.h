@@ -27,7 +27,8 @@
  * then is an attempt of the one in hand. The first crash after an event that is there to kill
  * counts for nobody, the second does not either, from the third on each does: but for one, or two
  * at one place, where another partition has gone on meanwhile and may have done it, which goes one
- * at a time from then on, too. What dies with it in other partitions is not counted.
+ * at a time from then on, too. What dies with it in other partitions is not counted, but seldom
+ * once: the event behind one that went alone, when another partition's killed.
  */
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
