@@ -22,7 +22,6 @@
 #define LOOK_ONE_IN 8u
 #define KEEP_UP_ONE_IN 24u
 #define KEEP_UP_ROUNDS 120u
-#define HURRIED_RECORDS_MAX 2500u /* each open looks at all of them */
 #define RETENTION_TIMES 24u
 #define KEYS_MAX 1024u
 #define NONE UINT8_MAX
@@ -272,11 +271,10 @@ void world_compaction_nudge(void)
  */
 void world_compaction_act(void)
 {
-	uint32_t records_max = world_hurries() ? HURRIED_RECORDS_MAX : ORACLE_RECORDS_MAX / 4;
 	bool keeps_up =
 		world.compacts || world.retires || (world.erases && world.seed / 48 % 2 == 0);
 
-	if (!keeps_up || world.healing || oracle.end_seq > records_max ||
+	if (!keeps_up || world.healing || oracle.end_seq > ORACLE_RECORDS_MAX / 4 ||
 	    wr_prng_below(&world.pack_prng, KEEP_UP_ONE_IN) != 0)
 		return;
 	for (uint32_t i = 0; i < KEEP_UP_ROUNDS && !world_is_dead() && !world_has_failed(); i++) {
