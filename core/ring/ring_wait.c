@@ -146,6 +146,14 @@ static bool idle(struct wait *w)
 	}
 }
 
+/* A yield may take a time slice, or several: the deadline is looked at before the next one. */
+static bool is_time_to_look(const struct wait *w, bool spun)
+{
+	enum weir_wait how = w->ring->options.wait;
+	return !spun || (w->rounds & (SPINS_PER_CLOCK - 1)) == 0 || how == WEIR_WAIT_YIELD ||
+	       (how == WEIR_WAIT_ADAPTIVE && w->rounds >= SPINS);
+}
+
 static int wait_until(struct wait *w, uint64_t *left_ns)
 {
 	struct wr_clock *clock = w->ring->host.clock;
@@ -158,8 +166,7 @@ static int wait_until(struct wait *w, uint64_t *left_ns)
 		if (is_over(w, (w->rounds & CLOSELY_MASK) == CLOSELY_MASK))
 			break;
 		bool spun = idle(w);
-		if (bounded && (!spun || (w->rounds & (SPINS_PER_CLOCK - 1)) == 0 ||
-				w->ring->options.wait == WEIR_WAIT_YIELD)) {
+		if (bounded && is_time_to_look(w, spun)) {
 			uint64_t passed = wr_clock_mono_ns(clock) - start_ns;
 			left = passed < *left_ns ? *left_ns - passed : 0;
 			if (left == 0 && !is_over(w, true)) {

@@ -2,11 +2,13 @@
 /*
  * Goal:   handles that lose compare-and-swaps to others stand back, with the adaptive wait only;
  *         where others make little of it, not again for more and more losses; where they make much,
- *         with the next. Waiting pushes and pops tell of what they lost.
+ *         with the next. Waiting pushes and pops tell of what they lost. And no wait yields on
+ *         behind its deadline.
  * Method: a host whose yield does what others would, and moves the clock. Then threads of real
  *         ones, until each has lost.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -58,6 +60,18 @@ static struct weir_ring_producer *make(enum weir_wait wait)
 	cr_assert_eq(weir_ring_producer_open(ring, &others), 0);
 	yields = pushes_in_yield = 0;
 	return p;
+}
+
+/* A yield may take a time slice: 32 of them, which it makes at most, would be far too late. */
+Test(ring_turns, a_wait_looks_at_its_deadline_between_yields)
+{
+	struct weir_ring_producer *p = make(WEIR_WAIT_ADAPTIVE);
+	struct weir_ring_consumer *c;
+	uint64_t item;
+	cr_assert_eq(weir_ring_consumer_open(p->ring, &c), 0);
+	cr_expect_eq(weir_ring_pop_wait(c, &item, ITEM_BYTES, 2 * YIELD_NS), -ETIMEDOUT);
+	cr_expect_eq(yields, 2);
+	free(memory);
 }
 
 /* How many losses it takes until it stands back once more. */
