@@ -245,9 +245,11 @@ static int value_of(struct weir_filter *filter, struct wr_json *j, struct weir_t
 static int bad_object(const struct wr_json *j, struct weir_problem *problem)
 {
 	char why[160];
+	if (j->token != WR_JSON_BAD)
+		return wr_route_refuse(problem, -EINVAL, "", 0,
+				       "the arguments have to be a JSON object");
 	return wr_route_refuse(problem, -EINVAL, "", 0, "the arguments are no JSON: %s",
-			       j->token == WR_JSON_BAD ? wr_json_explain(j, why, sizeof why)
-						       : "they have to be an object");
+			       wr_json_explain(j, why, sizeof why));
 }
 
 /* One member, the reader on its name. */

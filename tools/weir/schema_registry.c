@@ -167,10 +167,14 @@ static int failed(const char *what, int code, const struct weir_problem *problem
 	return cli_fail(what, code, problem->text[0] != '\0' ? problem : NULL);
 }
 
+/* One obstacle may stand in the way of several older versions, and either way. */
 static void tell(void *context, const struct weir_schema_issue *issue)
 {
 	(void)context;
-	printf("  %s %s: %s\n", weir_schema_issue_name(issue->kind), issue->path, issue->message);
+	printf("  %s %s: %s (live version %u, counted from the oldest, %s)\n",
+	       weir_schema_issue_name(issue->kind), issue->path, issue->message,
+	       issue->version_index + 1, issue->is_forward ? "reads it" : "is read with it");
+	printf("    why: %s\n", issue->explanation);
 	printf("    fix: %s\n", issue->fix);
 }
 
