@@ -38,7 +38,8 @@
  *   push, push_many, claim      one producer: wait-free. Many: lock-free: who fails to claim, fails
  *                               because another claimed
  *   commit, stage, flush        wait-free
- *   pop, pop_many, take         one consumer, every consumer: wait-free. Sharing: lock-free
+ *   pop, pop_many, take         one consumer, every consumer: wait-free, but for claims that many
+ *                               producers give up, which are stepped over. Sharing: lock-free
  *   release                     wait-free
  *   *_wait, create, destroy     blocking
  *
@@ -425,7 +426,8 @@ WEIR_RING_INLINE int64_t weir_ring_drain(struct weir_ring_consumer *consumer, ui
 /**
  * What a waiting call does behind its item that lost `word` (`tail`, `take`) to another handle: two
  * that take each other's lines with every item both crawl. With the adaptive wait it yields for
- * 2 us, in which the other goes alone. Where that brings little, not again for a while.
+ * 2 us, in which the other goes alone. Where that brings little, not again for a while. Inside:
+ * programs do not call it.
  *
  * Thread: the handle's. Blocks: some microseconds, and while others have its CPU.
  */
