@@ -9,10 +9,9 @@
  *
  *   CRASHED      what is outstanding is suspect, unless older suspects are left: then those are,
  *                and it is one more crash; the first again where one of them was settled or failed
- *                in between, once. From the second on it
- *                stays with one at a time until none is left. What is in hand has failed; where
- *                nothing is, it was none of them (some may stay for long: parked, delayed), and
- *                all that is outstanding is suspect.
+ *                in between, once. From the second on it stays with one at a time until none is
+ *                left. What is in hand has failed; where nothing is, it was none of them (some may
+ *                stay for long: parked, delayed), and all that is outstanding is suspect.
  *   IN_HAND      so it is with this one, until it is settled or rejected,
  *   OUT_OF_HAND  or given back.
  *

@@ -311,6 +311,15 @@ static void expect_below(const char *id, uint64_t sequence)
 			   below, line);
 }
 
+/* The service is there again, behind a command. */
+static struct weir_member *work_again(void)
+{
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(queue_make(), queue);
+	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
+	return queue_join(queue, 4);
+}
+
 /* All copies of an event have its id, and so has its letter, which nobody handled. */
 Test(dlq_cli, an_effect_hangs_below_what_was_handled_and_not_below_the_letter)
 {
@@ -331,10 +340,7 @@ Test(dlq_cli, an_effect_hangs_below_what_was_handled_and_not_below_the_letter)
 	fixture_close(&queue_bed.f, NULL);
 	DLQ("redrive", "dead", "--reason", "40");
 	cr_expect_not_null(strstr(c.out, "1 redriven in place"), "%s", c.out);
-	fixture_open(&queue_bed.f);
-	cr_assert_eq(queue_make(), queue);
-	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
-	worker = queue_join(queue, 4);
+	worker = work_again();
 	again = queue_next(worker);
 	cr_assert_eq(again.sequence, died);
 	publish_because_of(&again, "effect");
@@ -348,10 +354,7 @@ Test(dlq_cli, an_effect_hangs_below_what_was_handled_and_not_below_the_letter)
 	expect_below("effect", died);
 	DLQ("redrive", "dead", "--reason", "41", "--into", "work");
 	cr_expect_not_null(strstr(c.out, "1 by a copy"), "%s", c.out);
-	fixture_open(&queue_bed.f);
-	cr_assert_eq(queue_make(), queue);
-	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
-	worker = queue_join(queue, 4);
+	worker = work_again();
 	again = queue_next(worker);
 	cr_assert_gt(again.sequence, died);
 	publish_because_of(&again, "later");

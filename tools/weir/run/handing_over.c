@@ -305,7 +305,7 @@ int run_settle(struct run_publishing *p)
 	}
 }
 
-/* What was taken from a pipe, or refused for now, and is not handed over. */
+/* What was taken from a pipe, or refused by a full queue, and is not handed over. */
 static uint64_t in_hand(const struct run_publishing *p)
 {
 	return !comes_again(p) || p->is_held_back ? p->events - p->sent : 0;

@@ -20,7 +20,7 @@ struct run_publishing {
 	struct weir_producer *producer;
 	struct run_reader *reader;
 	struct run_event_maker maker;
-	struct run_kept_lines kept; /* of what was read and may be refused for now */
+	struct run_kept_lines kept; /* of what was read and a full queue may refuse yet */
 	uint64_t in_log_first;      /* events that were there when the source was opened */
 	uint64_t in_log;            /* and when its producer was, which is another one since */
 	uint64_t in_log_sequence;   /* of the last of the first; 0: none, or not known */
